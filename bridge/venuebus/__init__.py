@@ -1,0 +1,54 @@
+"""venuebus: every trading venue on one message bus.
+
+These are the names that a plugin may import; everything else is the bridge's own. The messages themselves are in
+`venuebus_schemas`.
+"""
+
+from .errors import (
+    BusError,
+    CommandRejected,
+    ConfigError,
+    FatalError,
+    NotSent,
+    OutcomeUnknown,
+    PluginError,
+    RetryableError,
+    VenuebusError,
+)
+from .hookspecs import hookimpl
+from .limits import Limit, RateLimits
+from .secret import Secret
+from .venue import (
+    CONTRACT_VERSION,
+    Accepted,
+    Capabilities,
+    Found,
+    Instruction,
+    Interceptor,
+    LookupPolicy,
+    Observer,
+    OrderKey,
+    Snapshot,
+    SupportsLookup,
+    SupportsOrders,
+    SupportsPrepare,
+    SupportsQueries,
+    SupportsSnapshot,
+    SupportsSubscriptions,
+    VenueConfig,
+    VenueContext,
+    VenueSession,
+    VenueSimulator,
+    VenueSpec,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CONTRACT_VERSION", "Accepted", "BusError", "Capabilities", "CommandRejected", "ConfigError", "FatalError",
+    "Found", "Instruction", "Interceptor", "Limit", "LookupPolicy", "NotSent", "Observer", "OrderKey",
+    "OutcomeUnknown", "PluginError", "RateLimits", "RetryableError", "Secret", "Snapshot", "SupportsLookup",
+    "SupportsOrders", "SupportsPrepare", "SupportsQueries", "SupportsSnapshot", "SupportsSubscriptions",
+    "VenueConfig", "VenueContext", "VenueSession", "VenueSimulator", "VenueSpec", "VenuebusError",
+    "__version__", "hookimpl",
+]  # fmt: skip

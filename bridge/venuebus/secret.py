@@ -1,0 +1,67 @@
+"""Secrets by reference: read when needed, never shown."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_SEEN: set[str] = set()
+MIN_REDACTED = 4  # shorter values would turn ordinary log text into stars and protect nothing
+
+
+class Secret:
+    """A value that hides itself: ``repr``, ``str`` and formatting never show it.
+
+    A secret from a file is read again at every `reveal`, so a rotated credential takes effect at the next
+    connection attempt.
+    """
+
+    __slots__ = ("_origin", "_path", "_value")
+
+    def __init__(self, value: str = "", *, env: str | None = None, file: Path | None = None) -> None:
+        self._value = value
+        self._path = file
+        self._origin = f"env {env}" if env else f"file {file}" if file else "the configuration"
+        if env is not None:
+            self._value = os.environ[env]
+        remember(self.reveal())
+
+    def reveal(self) -> str:
+        """Return the value.
+
+        Raises:
+            OSError: the file it comes from cannot be read any more.
+        """
+        if self._path is None:
+            return self._value
+        text = self._path.read_text(encoding="utf-8").rstrip("\r\n")
+        remember(text)
+        return text
+
+    def __bool__(self) -> bool:
+        return bool(self.reveal())
+
+    def __repr__(self) -> str:
+        return f"<secret from {self._origin}>"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.reveal() == self.reveal()
+
+    def __hash__(self) -> int:
+        return hash(self._origin)
+
+
+def remember(value: str) -> None:
+    """Have `redact` hide ``value`` from now on."""
+    if len(value) >= MIN_REDACTED:
+        _SEEN.add(value)
+
+
+def redact(text: str) -> str:
+    """Return ``text`` with every known secret replaced by stars."""
+    for value in _SEEN:
+        if value in text:
+            text = text.replace(value, "***")
+    return text

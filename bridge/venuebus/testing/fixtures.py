@@ -1,0 +1,1 @@
+"""Fixtures of the kit, loaded by pytest through its entry point."""
