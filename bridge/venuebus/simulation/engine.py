@@ -10,141 +10,33 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, Protocol
 
-Buy = Literal["buy", "sell"]
-State = Literal["new", "waiting", "partially_filled", "filled", "canceled", "expired", "rejected"]
-ZERO = Decimal(0)
+from .book import Book, Level, other_side, reaches
+from .model import (
+    ZERO,
+    Buy,
+    Listener,
+    Market,
+    OrderRefused,
+    SimFill,
+    SimOrder,
+    SimTrade,
+    State,
+    check_price,
+    check_quantity,
+)
 
+__all__ = ["Listener", "Market", "MatchingEngine", "OrderRefused", "SimFill", "SimOrder", "SimTrade"]
 
-class OrderRefused(ValueError):
-    """The engine does not take the order; ``code`` is stable: symbol, price, quantity, funds, post_only, unknown."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-@dataclass(slots=True)
-class Market:
-    """One tradable symbol: its steps, and the synthetic liquidity around ``mid``."""
-
-    symbol: str
-    tick: Decimal
-    lot: Decimal
-    mid: Decimal
-    base: str = ""
-    quote: str = ""
-    min_quantity: Decimal = ZERO
-    max_quantity: Decimal = Decimal(1_000_000)
-    depth: int = 20
-    level_size: Decimal = Decimal(1)
-    last: Decimal = ZERO
-    open: Decimal = ZERO
-    high: Decimal = ZERO
-    low: Decimal = ZERO
-    volume: Decimal = ZERO
-    turnover: Decimal = ZERO
-
-    def __post_init__(self) -> None:
-        self.last = self.last or self.mid
-        self.open = self.open or self.last
-        self.high = self.high or self.last
-        self.low = self.low or self.last
-
-
-@dataclass(slots=True)
-class SimOrder:
-    """An order in the engine. ``tag`` is the simulator's own (session, venue's fields)."""
-
-    order_id: str
-    owner: str
-    symbol: str
-    side: Buy
-    quantity: Decimal
-    price: Decimal | None = None
-    trigger_price: Decimal | None = None
-    trigger_above: bool | None = None
-    immediate: bool = False
-    all_or_none: bool = False
-    post_only: bool = False
-    quote_quantity: Decimal | None = None
-    client_id: str | None = None
-    tag: Any = None
-    state: State = "new"
-    filled: Decimal = ZERO
-    notional: Decimal = ZERO
-    created_ns: int = 0
-    updated_ns: int = 0
-    triggered: bool = False
-    reason: str = ""
-
-    @property
-    def is_open(self) -> bool:
-        """Tell whether the order can still trade."""
-        return self.state in ("new", "waiting", "partially_filled")
-
-    @property
-    def leaves(self) -> Decimal:
-        """What is left to fill, in base units."""
-        return self.quantity - self.filled
-
-    @property
-    def average(self) -> Decimal:
-        """Average fill price, 0 before the first fill."""
-        return self.notional / self.filled if self.filled else ZERO
-
-
-@dataclass(slots=True, frozen=True)
-class SimFill:
-    """One execution of one order."""
-
-    trade_id: int
-    order: SimOrder
-    price: Decimal
-    quantity: Decimal
-    maker: bool
-    ts_ns: int
-
-
-@dataclass(slots=True, frozen=True)
-class SimTrade:
-    """One public trade; ``side`` is the aggressor's."""
-
-    trade_id: int
-    symbol: str
-    side: Buy
-    price: Decimal
-    quantity: Decimal
-    ts_ns: int
-
-
-class Listener(Protocol):
-    """What a simulator wants to hear. Called inside the engine's calls; must not call back into the engine."""
-
-    def on_order(self, order: SimOrder) -> None:
-        """``order`` changed (taken, triggered, filled in part or whole, canceled, amended, expired)."""
-
-    def on_fill(self, fill: SimFill) -> None:
-        """One of the users' orders traded; comes after `on_order` with the new totals."""
-
-    def on_trade(self, trade: SimTrade) -> None:
-        """A public trade happened."""
-
-    def on_book(self, symbol: str) -> None:
-        """The visible book of ``symbol`` changed."""
-
-
-@dataclass(slots=True)
-class _Book:
-    bids: dict[Decimal, Decimal] = field(default_factory=dict)  # synthetic liquidity only
-    asks: dict[Decimal, Decimal] = field(default_factory=dict)
+TRADES_KEPT = 500  # newest public trades per symbol
 
 
 class MatchingEngine:
     """Matches users' orders against each other and against synthetic liquidity that `step` moves about.
+
+    At one price synthetic liquidity comes before users' orders, those in the order of their arrival; an amend of
+    the price or to a greater quantity goes to the back of the queue.
 
     Memory: open orders, plus the ``keep`` newest finished ones for look-ups, plus the ``keep`` newest fills.
     """
@@ -159,20 +51,35 @@ class MatchingEngine:
         keep: int = 100_000,
         first_trade_id: int = 1,
     ) -> None:
-        self.markets = {market.symbol: market for market in markets}
+        self.markets: dict[str, Market] = {}
         self.orders: dict[str, SimOrder] = {}
         self.fills: list[SimFill] = []
-        self.trades: dict[str, list[SimTrade]] = {market.symbol: [] for market in markets}
-        self._open: dict[str, dict[str, SimOrder]] = {market.symbol: {} for market in markets}
-        self._books: dict[str, _Book] = {market.symbol: _Book() for market in markets}
+        self.trades: dict[str, list[SimTrade]] = {}
+        self.submits = 0
+        self._open: dict[str, dict[str, SimOrder]] = {}
+        self._waiting: dict[str, dict[str, SimOrder]] = {}
+        self._groups: dict[str, dict[str, SimOrder]] = {}
+        self._books: dict[str, Book] = {}
+        self._over: dict[str, None] = {}
         self._listener = listener
         self._now = now_ns
         self._random = random.Random(seed)
         self._keep = keep
         self._trade_ids: Iterator[int] = itertools.count(first_trade_id)
-        self.submits = 0
         for market in markets:
-            self._lay_out(market)
+            self.add_market(market)
+
+    def add_market(self, market: Market) -> None:
+        """Open one more symbol for trading; ``mid`` is moved down to a whole tick, ``depth`` kept above price 0."""
+        market.mid = market.mid // market.tick * market.tick
+        market.depth = min(market.depth, int(market.mid / market.tick) - 1)
+        if market.depth < 1:
+            raise ValueError(f"{market.symbol}: mid {market.mid} leaves no room for a bid of {market.tick}")
+        self.markets[market.symbol] = market
+        self.trades[market.symbol] = []
+        self._open[market.symbol] = {}
+        self._waiting[market.symbol] = {}
+        self._books[market.symbol] = Book(market)
 
     # --- commands -------------------------------------------------------------------------------------------
 
@@ -190,23 +97,20 @@ class MatchingEngine:
         self._check(market, order)
         self.submits += 1
         order.created_ns = order.updated_ns = self._now()
-        self._remember(order)
+        self.orders[order.order_id] = order
+        self._open[order.symbol][order.order_id] = order
+        if order.group is not None:
+            self._groups.setdefault(order.group, {})[order.order_id] = order
         if order.trigger_price is not None:
             order.state = "waiting"
             if order.trigger_above is None:
                 order.trigger_above = order.trigger_price > market.last
+            self._waiting[order.symbol][order.order_id] = order
+            self._books[order.symbol].checked = None
             self._listener.on_order(order)
-            self._fire_triggers(market)
-            return order
-        if order.post_only and self._would_cross(order):
-            self._end(order, "canceled", "post-only order would cross")
-            return order
-        if order.all_or_none and self._available(order) < order.quantity:
-            self._listener.on_order(order)
-            self._end(order, "canceled", "fill-or-kill not possible")
-            return order
-        self._listener.on_order(order)
-        self._match(market, order)
+        else:
+            self._enter(market, order)
+        self._settle(market)
         return order
 
     def cancel(self, order_id: str, reason: str = "canceled by user") -> SimOrder:
@@ -215,14 +119,15 @@ class MatchingEngine:
         Raises:
             OrderRefused: ``unknown`` order, or ``final`` when it is over already.
         """
-        order = self.orders.get(order_id)
-        if order is None:
-            raise OrderRefused("unknown", f"no order {order_id}")
-        if not order.is_open:
-            raise OrderRefused("final", f"order {order_id} is {order.state}")
-        self._end(order, "canceled", reason)
-        self._listener.on_book(order.symbol)
-        return order
+        return self._stop(order_id, "canceled", reason)
+
+    def expire(self, order_id: str, reason: str = "its time has passed") -> SimOrder:
+        """End an open order as ``expired``.
+
+        Raises:
+            OrderRefused: as for `cancel`.
+        """
+        return self._stop(order_id, "expired", reason)
 
     def amend(
         self,
@@ -237,34 +142,45 @@ class MatchingEngine:
         Raises:
             OrderRefused: unknown or finished order, or numbers the market does not take; nothing changed then.
         """
-        order = self.orders.get(order_id)
-        if order is None:
-            raise OrderRefused("unknown", f"no order {order_id}")
-        if not order.is_open:
-            raise OrderRefused("final", f"order {order_id} is {order.state}")
+        order = self._alive(order_id)
         market = self.markets[order.symbol]
-        if quantity is not None and quantity <= order.filled:
-            raise OrderRefused("quantity", f"{quantity} is not more than the filled {order.filled}")
-        if trigger_price is not None and (order.trigger_price is None or order.triggered):
-            raise OrderRefused("price", "no trigger to amend")
-        if price is not None:
-            self._check_price(market, price)
-        if quantity is not None:
-            self._check_quantity(market, quantity)
+        self._check_amend(market, order, quantity, price, trigger_price)
+        book = self._books[order.symbol]
+        requeue = (price is not None and price != order.price) or (quantity is not None and quantity > order.quantity)
+        if requeue:
+            self._lift(book, order)
         order.quantity = quantity if quantity is not None else order.quantity
         order.price = price if price is not None else order.price
         order.trigger_price = trigger_price if trigger_price is not None else order.trigger_price
         order.updated_ns = self._now()
         self._listener.on_order(order)
-        self._listener.on_book(order.symbol)
-        if order.state != "waiting":
+        book.changed = book.changed or quantity is not None
+        book.checked = None
+        if requeue and order.state != "waiting":
             self._match(market, order)
+        self._settle(market)
+        return order
+
+    def hit(self, order_id: str, quantity: Decimal | None = None) -> SimOrder:
+        """Let a stranger trade with a resting order at its own price: ``quantity``, or all that is left of it.
+
+        Raises:
+            OrderRefused: the order is unknown, over, waiting for its trigger or has less left.
+        """
+        order = self._alive(order_id)
+        quantity = order.leaves if quantity is None else quantity
+        if order.state == "waiting" or order.price is None or not 0 < quantity <= order.leaves:
+            raise OrderRefused("quantity", f"order {order_id} cannot trade {quantity}")
+        market = self.markets[order.symbol]
+        trade = self._public(market, other_side(order.side), order.price, quantity)
+        self._fill(order, trade, maker=True)
+        self._settle(market)
         return order
 
     # --- state ----------------------------------------------------------------------------------------------
 
     def open_orders(self, owner: str | None = None, symbol: str | None = None) -> list[SimOrder]:
-        """Open orders, oldest first."""
+        """Open orders, oldest first within a symbol."""
         symbols = [symbol] if symbol is not None else list(self._open)
         return [
             order
@@ -273,123 +189,164 @@ class MatchingEngine:
             if owner is None or order.owner == owner
         ]
 
-    def book(self, symbol: str, depth: int) -> tuple[list[tuple[Decimal, Decimal]], list[tuple[Decimal, Decimal]]]:
+    def book(self, symbol: str, depth: int) -> tuple[list[Level], list[Level]]:
         """Visible bids and asks as (price, size), best first: synthetic liquidity and the users' orders together."""
-        bids = dict(self._books[symbol].bids)
-        asks = dict(self._books[symbol].asks)
-        for order in self._open[symbol].values():
-            if order.price is None or order.state == "waiting":
-                continue
-            side = bids if order.side == "buy" else asks
-            side[order.price] = side.get(order.price, ZERO) + order.leaves
-        return sorted(bids.items(), reverse=True)[:depth], sorted(asks.items())[:depth]
+        book = self._books[symbol]
+        return book.visible("buy", depth), book.visible("sell", depth)
 
     def step(self, symbol: str, *, ticks: int | None = None, trade: bool | None = None) -> None:
         """Move the synthetic price of ``symbol`` by some ticks; resting orders it reaches are filled.
 
-        ``trade`` forces or forbids a public trade at the new price (default: one in two steps).
+        Without ``ticks`` the move is random, and some levels change their size. ``trade`` forces or forbids a
+        public trade at the best price (default: one in two steps), which fills users' orders that are next there.
         """
-        market = self.markets[symbol]
+        market, book = self.markets[symbol], self._books[symbol]
         move = self._random.choice((-2, -1, -1, 0, 0, 1, 1, 2)) if ticks is None else ticks
         market.mid = max(market.mid + move * market.tick, market.tick * (market.depth + 2))
-        self._lay_out(market)
-        self._listener.on_book(symbol)
-        for order in sorted(self._open[symbol].values(), key=lambda o: o.created_ns):
-            if order.state != "waiting" and order.is_open:
-                self._match(market, order, maker=True)
+        book.move()
+        if ticks is None:
+            for side in ("buy", "sell"):
+                distance = self._random.randint(1, market.depth)
+                book.churn(side, distance, self._random.randint(1, 2 * market.depth))
+        self._uncross(market, book)
         if self._random.random() < 0.5 if trade is None else trade:
-            side: Buy = "buy" if self._random.random() < 0.5 else "sell"
-            size = market.lot * self._random.randint(1, 50)
-            levels = self._books[symbol].asks if side == "buy" else self._books[symbol].bids
-            price = min(levels) if side == "buy" else max(levels)
-            self._public(market, side, price, size)
-            self._fire_triggers(market)
+            self._stranger(market, book)
+        self._settle(market)
+
+    # --- matching -------------------------------------------------------------------------------------------
+
+    def _enter(self, market: Market, order: SimOrder) -> None:
+        book = self._books[order.symbol]
+        if order.post_only and book.crosses(order):
+            self._end(order, "canceled", "post-only order would cross")
+            return
+        self._listener.on_order(order)
+        if order.all_or_none and book.available(order) < order.quantity:
+            self._end(order, "canceled", "fill-or-kill not possible")
+            return
+        self._match(market, order)
+
+    def _match(self, market: Market, order: SimOrder) -> None:
+        book = self._books[order.symbol]
+        opposite = book.side(other_side(order.side))
+        while order.is_open and (best := opposite.best()) is not None and reaches(order, price := book.price(best)):
+            available = opposite.synthetic.get(best)
+            other = None if available is not None else next(iter(opposite.resting[best].values()))
+            size = available if available is not None else other.leaves if other is not None else ZERO
+            quantity = min(order.leaves, size)
+            trade = self._public(market, order.side, price, quantity)
+            if other is None:
+                book.take(other_side(order.side), best, quantity)
+            else:
+                self._fill(other, trade, maker=True)
+            self._fill(order, trade, maker=False)
+        if not order.is_open:
+            return
+        if order.price is None or order.immediate or order.all_or_none:
+            self._end(order, "canceled", "nothing left to trade with")
+            return
+        book.side(order.side).rest(book.ticks(order.price), order)
+        book.changed = True
+
+    def _uncross(self, market: Market, book: Book) -> None:
+        """Fill resting orders that the synthetic price has run into, best price first, at their own price."""
+        while (bid := book.bids.best()) is not None and (ask := book.asks.best()) is not None and bid >= ask:
+            # one of the two is a user's: the synthetic sides never cross each other
+            side: Buy = "buy" if bid in book.bids.resting else "sell"
+            own, other = (bid, ask) if side == "buy" else (ask, bid)
+            order = next(iter(book.side(side).resting[own].values()))
+            available = book.side(other_side(side)).synthetic.get(other)
+            if available is None:
+                # both are users': the synthetic level at the same price as `own` hit the other one
+                side, own, other = other_side(side), other, own
+                order = next(iter(book.side(side).resting[own].values()))
+                available = book.side(other_side(side)).synthetic[other]
+            quantity = min(order.leaves, available)
+            book.take(other_side(side), other, quantity)
+            self._fill(order, self._public(market, other_side(side), book.price(own), quantity), maker=True)
+
+    def _stranger(self, market: Market, book: Book) -> None:
+        side: Buy = "buy" if self._random.random() < 0.5 else "sell"
+        left = market.lot * self._random.randint(1, 50)
+        half = book.side(other_side(side))
+        price = half.best()
+        while left > 0 and price is not None and half.best() == price:
+            available = half.synthetic.get(price)
+            if available is not None:
+                quantity = min(left, available)
+                book.take(other_side(side), price, quantity)
+                self._public(market, side, book.price(price), quantity)
+            else:
+                order = next(iter(half.resting[price].values()))
+                quantity = min(left, order.leaves)
+                self._fill(order, self._public(market, side, book.price(price), quantity), maker=True)
+            left -= quantity
+
+    def _settle(self, market: Market) -> None:
+        """Fire the triggers that the last price has reached, one after another, then tell about the book once."""
+        waiting, book = self._waiting[market.symbol], self._books[market.symbol]
+        while waiting and book.checked != market.last:
+            order = next((waits for waits in waiting.values() if _fires(waits, market.last)), None)
+            if order is None:
+                book.checked = market.last
+                break
+            del waiting[order.order_id]
+            order.state, order.triggered, order.updated_ns = "new", True, self._now()
+            self._end_group(order, "the other order was triggered")
+            if order.quote_quantity is not None:
+                order.quantity = self._books[order.symbol].affordable(order) or order.quantity
+            self._enter(market, order)
+        if book.changed:
+            book.changed = False
+            self._listener.on_book(market.symbol)
 
     # --- inside ---------------------------------------------------------------------------------------------
 
-    def _lay_out(self, market: Market) -> None:
-        book = self._books[market.symbol]
-        book.bids = {market.mid - i * market.tick: market.level_size * i for i in range(1, market.depth + 1)}
-        book.asks = {market.mid + i * market.tick: market.level_size * i for i in range(1, market.depth + 1)}
+    def _alive(self, order_id: str) -> SimOrder:
+        order = self.orders.get(order_id)
+        if order is None:
+            raise OrderRefused("unknown", f"no order {order_id}")
+        if not order.is_open:
+            raise OrderRefused("final", f"order {order_id} is {order.state}")
+        return order
+
+    def _stop(self, order_id: str, state: State, reason: str) -> SimOrder:
+        order = self._alive(order_id)
+        self._end(order, state, reason)
+        self._settle(self.markets[order.symbol])
+        return order
 
     def _check(self, market: Market, order: SimOrder) -> None:
-        if order.quote_quantity is not None:
-            best = self._best(order)
-            order.quantity = (order.quote_quantity / best) // market.lot * market.lot if best else ZERO
-        self._check_quantity(market, order.quantity)
         if order.price is not None:
-            self._check_price(market, order.price)
+            check_price(market, order.price)
+        if order.trigger_price is not None:
+            check_price(market, order.trigger_price)
+        if order.quote_quantity is not None:
+            order.quantity = self._books[order.symbol].affordable(order)
+        check_quantity(market, order.quantity)
 
-    @staticmethod
-    def _check_quantity(market: Market, quantity: Decimal) -> None:
-        if quantity <= 0 or quantity < market.min_quantity or quantity > market.max_quantity:
-            raise OrderRefused(
-                "quantity", f"{quantity} is outside {market.min_quantity or market.lot} to {market.max_quantity}"
-            )
-        if quantity % market.lot:
-            raise OrderRefused("quantity", f"{quantity} is not a multiple of {market.lot}")
-
-    @staticmethod
-    def _check_price(market: Market, price: Decimal) -> None:
-        if price <= 0 or price % market.tick:
-            raise OrderRefused("price", f"{price} is not a positive multiple of {market.tick}")
-
-    def _remember(self, order: SimOrder) -> None:
-        self.orders[order.order_id] = order
-        self._open[order.symbol][order.order_id] = order
-        if len(self.orders) > self._keep:
-            for key, old in itertools.islice(self.orders.items(), 0, 1000):
-                if not old.is_open:
-                    del self.orders[key]
-                    break
-
-    def _opposite(self, order: SimOrder) -> list[tuple[Decimal, Decimal, SimOrder | None]]:
-        book = self._books[order.symbol]
-        levels: list[tuple[Decimal, int, Decimal, SimOrder | None]] = [
-            (price, 0, size, None) for price, size in (book.asks if order.side == "buy" else book.bids).items()
-        ]
-        for other in self._open[order.symbol].values():
-            if other.side != order.side and other.price is not None and other.state != "waiting":
-                levels.append((other.price, other.created_ns, other.leaves, other))
-        levels.sort(key=lambda level: (level[0] if order.side == "buy" else -level[0], level[1]))
-        return [(price, size, other) for price, _, size, other in levels if _crosses(order, price)]
-
-    def _available(self, order: SimOrder) -> Decimal:
-        return sum((size for _, size, _ in self._opposite(order)), ZERO)
-
-    def _would_cross(self, order: SimOrder) -> bool:
-        return bool(self._opposite(order))
-
-    def _best(self, order: SimOrder) -> Decimal:
-        levels = self._opposite(order)
-        return levels[0][0] if levels else ZERO
-
-    def _match(self, market: Market, order: SimOrder, *, maker: bool = False) -> None:
-        traded = False
-        for price, size, other in self._opposite(order):
-            if not order.is_open or order.leaves <= 0:
-                break
-            quantity = min(order.leaves, size)
-            at = order.price if maker and order.price is not None else price
-            trade = self._public(market, order.side, at, quantity)
-            if other is not None:
-                self._fill(other, trade, maker=True)
-            else:
-                self._take(order, price, quantity)
-            self._fill(order, trade, maker=maker)
-            traded = True
-        if order.is_open and (order.price is None or order.immediate or order.all_or_none):
-            self._end(order, "canceled", "nothing left to trade with")
-        if traded:
-            self._listener.on_book(market.symbol)
-            self._fire_triggers(market)
-
-    def _take(self, order: SimOrder, price: Decimal, quantity: Decimal) -> None:
-        book = self._books[order.symbol]
-        levels = book.asks if order.side == "buy" else book.bids
-        levels[price] -= quantity
-        if levels[price] <= 0:
-            del levels[price]
+    def _check_amend(
+        self,
+        market: Market,
+        order: SimOrder,
+        quantity: Decimal | None,
+        price: Decimal | None,
+        trigger_price: Decimal | None,
+    ) -> None:
+        if quantity is not None:
+            if quantity <= order.filled:
+                raise OrderRefused("quantity", f"{quantity} is not more than the filled {order.filled}")
+            check_quantity(market, quantity)
+        if trigger_price is not None:
+            if order.state != "waiting":
+                raise OrderRefused("price", "no trigger to amend")
+            check_price(market, trigger_price)
+        if price is not None:
+            check_price(market, price)
+            if order.price is None:
+                raise OrderRefused("price", "a market order has no price")
+            if order.post_only and order.state != "waiting" and self._books[order.symbol].crosses(order, price):
+                raise OrderRefused("post_only", f"post-only order would cross at {price}")
 
     def _public(self, market: Market, side: Buy, price: Decimal, quantity: Decimal) -> SimTrade:
         trade = SimTrade(next(self._trade_ids), market.symbol, side, price, quantity, self._now())
@@ -400,7 +357,8 @@ class MatchingEngine:
         market.turnover += quantity * price
         recent = self.trades[market.symbol]
         recent.append(trade)
-        del recent[:-500]
+        if len(recent) > 2 * TRADES_KEPT:
+            del recent[:-TRADES_KEPT]
         self._listener.on_trade(trade)
         return trade
 
@@ -409,33 +367,48 @@ class MatchingEngine:
         order.notional += trade.quantity * trade.price
         order.updated_ns = trade.ts_ns
         order.state = "filled" if order.leaves <= 0 else "partially_filled"
+        self._books[order.symbol].changed = True
         if not order.is_open:
-            self._open[order.symbol].pop(order.order_id, None)
+            self._forget(order)
         fill = SimFill(trade.trade_id, order, trade.price, trade.quantity, maker, trade.ts_ns)
         self.fills.append(fill)
-        del self.fills[: -self._keep]
+        if len(self.fills) > self._keep + 1000:  # in batches: a front deletion moves the whole list
+            del self.fills[: -self._keep]
         self._listener.on_order(order)
         self._listener.on_fill(fill)
+        self._end_group(order, "the other order traded")
 
     def _end(self, order: SimOrder, state: State, reason: str) -> None:
         order.state = state
         order.reason = reason
         order.updated_ns = self._now()
-        self._open[order.symbol].pop(order.order_id, None)
+        self._forget(order)
         self._listener.on_order(order)
+        self._end_group(order, reason)
 
-    def _fire_triggers(self, market: Market) -> None:
-        for order in list(self._open[market.symbol].values()):
-            if order.state != "waiting" or order.trigger_price is None:
-                continue
-            reached = market.last >= order.trigger_price if order.trigger_above else market.last <= order.trigger_price
-            if reached:
-                order.state, order.triggered, order.updated_ns = "new", True, self._now()
-                self._listener.on_order(order)
-                self._match(market, order)
+    def _end_group(self, order: SimOrder, reason: str) -> None:
+        group = self._groups.pop(order.group, None) if order.group is not None else None
+        for other in list(group.values()) if group else ():
+            if other is not order and other.is_open:
+                self._end(other, "canceled", reason)
+
+    def _forget(self, order: SimOrder) -> None:
+        """Take a finished order out of everything that is searched, and the oldest finished one out of memory."""
+        self._lift(self._books[order.symbol], order)
+        self._open[order.symbol].pop(order.order_id, None)
+        self._waiting[order.symbol].pop(order.order_id, None)
+        self._over[order.order_id] = None
+        while len(self._over) > self._keep:
+            oldest = next(iter(self._over))
+            del self._over[oldest]
+            self.orders.pop(oldest, None)
+
+    @staticmethod
+    def _lift(book: Book, order: SimOrder) -> None:
+        if order.price is not None and book.side(order.side).remove(book.ticks(order.price), order):
+            book.changed = True
 
 
-def _crosses(order: SimOrder, price: Decimal) -> bool:
-    if order.price is None:
-        return True
-    return price <= order.price if order.side == "buy" else price >= order.price
+def _fires(order: SimOrder, last: Decimal) -> bool:
+    assert order.trigger_price is not None  # only such orders wait
+    return last >= order.trigger_price if order.trigger_above else last <= order.trigger_price

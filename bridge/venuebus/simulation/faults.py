@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+INJECTED_KEPT = 10_000  # newest entries of `FaultScript.injected`
+
 Action = Literal[
     "cut",  # close the connection (after ``after_bytes`` of the answer, if given)
     "drop",  # do the work, never answer
@@ -24,11 +26,23 @@ Action = Literal[
     "garbage",  # send bytes that are no message
     "lie",  # say that it worked although it did not
     "ban",  # answer with the venue's rate-limit refusal, naming ``seconds``
+    "silence",  # keep the connection, but send nothing any more
+    "truncate",  # send the first half of the message
+    "nan",  # send numbers that are none
+    "cross",  # send a book whose best bid is above its best ask
 ]
 
 
 class Fault(msgspec.Struct, kw_only=True):
-    """Do ``action`` at ``point`` for the next ``times`` occasions, after skipping ``skip``."""
+    """Do ``action`` at ``point`` for the next ``times`` occasions (-1: always), after skipping ``skip``.
+
+    Attributes:
+        seconds: how long, for ``delay``, ``ban`` and the like.
+        after_bytes: where to cut.
+        match: only occasions whose subject contains this text.
+        status: the code to answer with; which codes there are, the simulator's documentation says.
+        text: the body or message to answer with, instead of the usual one.
+    """
 
     point: str
     action: Action
@@ -37,10 +51,12 @@ class Fault(msgspec.Struct, kw_only=True):
     seconds: float = 0.0
     after_bytes: int | None = None
     match: str | None = None
+    status: int | None = None
+    text: str | None = None
 
 
 class FaultScript:
-    """The faults still to come, in the order they were added."""
+    """The faults still to come, in the order they were added. ``injected`` lists the newest (point, action) done."""
 
     def __init__(self, faults: list[Fault] | None = None) -> None:
         self.faults: list[Fault] = list(faults or [])
@@ -62,9 +78,12 @@ class FaultScript:
             if fault.skip > 0:
                 fault.skip -= 1
                 return None
-            fault.times -= 1
-            if fault.times <= 0:
+            if fault.times > 0:
+                fault.times -= 1
+            if fault.times == 0:
                 self.faults.remove(fault)
             self.injected.append((point, fault.action))
+            if len(self.injected) > 2 * INJECTED_KEPT:
+                del self.injected[:-INJECTED_KEPT]
             return fault
         return None
