@@ -116,17 +116,16 @@ def check_command(command: AnyCommand) -> None:
         _check_submit(command)
     elif isinstance(command, Amend):
         _check_target(command.client_order_id, command.venue_order_id)
-        if command.quantity is None and command.price is None and command.trigger_price is None:
-            if not command.params:
-                raise CommandError(Reason.INVALID, "amend: quantity, price or trigger_price expected")
+        changes = (command.quantity, command.price, command.trigger_price)
+        if changes == (None, None, None) and not command.params:
+            raise CommandError(Reason.INVALID, "amend: quantity, price or trigger_price expected")
         _check_number("quantity", command.quantity, Reason.QUANTITY, positive=True)
         _check_number("price", command.price, Reason.PRICE)
         _check_number("trigger_price", command.trigger_price, Reason.PRICE)
     elif isinstance(command, Cancel):
         _check_target(command.client_order_id, command.venue_order_id)
-    elif isinstance(command, CancelAfter):
-        if not 0 <= command.timeout_ms <= 86_400_000:
-            raise CommandError(Reason.INVALID, "timeout_ms: 0 to 86400000 expected")
+    elif isinstance(command, CancelAfter) and not 0 <= command.timeout_ms <= 86_400_000:
+        raise CommandError(Reason.INVALID, "timeout_ms: 0 to 86400000 expected")
     symbol = getattr(command, "symbol", None)
     if symbol is not None and not (symbol.strip() and symbol.isprintable() and len(symbol) <= 128):
         raise CommandError(Reason.INVALID, "symbol: printable text of 1 to 128 characters expected")
