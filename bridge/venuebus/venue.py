@@ -8,7 +8,7 @@ connect/run/close are the small ``Supports…`` protocols, each checked once whe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 import structlog
@@ -44,7 +44,7 @@ class VenueConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     account: str = "main"
     symbols: tuple[str, ...] = ()
     market_data: tuple[str, ...] = ("quote", "trade")
-    retain: str = "none"
+    retain: Literal["none", "last"] = "none"
     request_timeout: float | None = None
     reconcile_interval: float = 60.0
     fills_lookback: float = 86_400.0
@@ -59,6 +59,14 @@ class VenueConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     def account_names(self) -> tuple[str, ...]:
         """Aliases of the accounts that this venue trades; more than one only where a plugin overrides it."""
         return (self.account,)
+
+    def validate(self) -> None:
+        """Check what no single key can tell. Called once, after every key was read; any nested struct may have it.
+
+        Raises:
+            ValueError: with one text per mistake, each ``"key: what was expected"``, the key relative to this table:
+                ``raise ValueError("rsa_key: needed while encrypt is on", "port: …")``.
+        """
 
 
 class LookupPolicy(msgspec.Struct, kw_only=True, frozen=True):

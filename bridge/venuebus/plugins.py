@@ -1,0 +1,313 @@
+"""Installed plugins, loaded one by one: each refusal has its reason and stops no other plugin.
+
+Each plugin gets a plugin manager of its own: with a shared one a broken plugin stops the loading of the rest, and
+an exception in one hook keeps the others from being called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import os
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pluggy
+import structlog
+from venuebus_schemas import SessionState
+from venuebus_schemas.subjects import NAME
+
+from . import hookspecs
+from .errors import PluginError
+from .hookspecs import PROJECT
+from .tables import did_you_mean
+from .venue import CONTRACT_VERSION, Capabilities, Interceptor, Observer, VenueConfig, VenueSpec
+
+if TYPE_CHECKING:
+    from .config import BridgeConfig
+
+OLDEST_CONTRACT = 1
+LIMIT_VARIABLE = "VENUEBUS_PLUGINS"
+_PREFIX = "venuebus_"
+_HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(_PREFIX))
+log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedPlugin:
+    """A plugin in use. ``output`` is what it printed while it was loaded, which no plugin should."""
+
+    name: str
+    distribution: str
+    version: str
+    venues: tuple[str, ...] = ()
+    contract: int = CONTRACT_VERSION
+    output: str = ""
+    hooks: pluggy.PluginManager = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusedPlugin:
+    """A plugin that is not used, and why. ``claims`` are the venue names that it is, or seems to be, there for."""
+
+    name: str
+    distribution: str
+    reason: str
+    claims: tuple[str, ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Plugins:
+    """What is installed: ``specs`` by venue kind, the plugins in use and the refused ones, each sorted by name."""
+
+    specs: Mapping[str, VenueSpec[Any]]
+    loaded: tuple[LoadedPlugin, ...]
+    refused: tuple[RefusedPlugin, ...]
+
+    def interceptors(self, config: BridgeConfig) -> tuple[Interceptor, ...]:
+        """Return every plugin's interceptors, lowest ``order`` first.
+
+        Raises:
+            PluginError: a plugin could not make its interceptors. Trading without a check that somebody installed
+                would be worse than not starting.
+        """
+        found: list[Interceptor] = []
+        for plugin in self.loaded:
+            try:
+                with _captured(io.StringIO()):
+                    results = plugin.hooks.hook.venuebus_register_interceptors(config=config)
+                    made = _flat(results, "venuebus_register_interceptors")
+                for item in made:
+                    _need(isinstance(getattr(item, "name", None), str), f"{item!r} has no name")
+                    _need(isinstance(getattr(item, "order", None), int), f"interceptor {item.name!r} has no order")
+                    _need(callable(getattr(item, "check", None)), f"interceptor {item.name!r} has no check()")
+            except (Exception, SystemExit) as error:
+                raise PluginError(f"{_label(plugin)}: no interceptors: {_reason(error)}") from error
+            found += made
+        return tuple(sorted(found, key=lambda item: (item.order, item.name)))
+
+    def observers(self, config: BridgeConfig) -> tuple[Observer, ...]:
+        """Return every plugin's observers; a plugin that cannot make its own is logged and goes without."""
+        found: list[Observer] = []
+        for plugin in self.loaded:
+            try:
+                with _captured(io.StringIO()):
+                    results = plugin.hooks.hook.venuebus_register_observers(config=config)
+                    made = _flat(results, "venuebus_register_observers")
+                for item in made:
+                    _need(isinstance(getattr(item, "name", None), str), f"{item!r} has no name")
+                    _need(callable(getattr(item, "observe", None)), f"observer {item.name!r} has no observe()")
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the guard around foreign code
+                log.error("plugin goes without its observers", plugin=plugin.name, reason=_reason(error))
+                continue
+            found += made
+        return tuple(found)
+
+    def venue_state_changed(self, venue: str, state: SessionState, reason: str) -> None:
+        """Tell every plugin; one that fails is logged and keeps no other from hearing it."""
+        for plugin in self.loaded:
+            try:
+                plugin.hooks.hook.venuebus_venue_state_changed(venue=venue, state=state, reason=reason)
+            except Exception:
+                log.exception("plugin failed in venuebus_venue_state_changed", plugin=plugin.name, venue=venue)
+
+
+def load_plugins(modules: Iterable[object] = (), *, installed: bool = True) -> Plugins:
+    """Load ``modules`` (plugin modules or objects, as they are) and every installed entry point of the group.
+
+    The environment variable ``VENUEBUS_PLUGINS`` limits the entry points to the named ones (``btse,sim``). Never
+    raises for a plugin: what is wrong with one stands in `Plugins.refused`.
+    """
+    loaded: list[tuple[LoadedPlugin, list[VenueSpec[Any]]]] = []
+    refused: list[RefusedPlugin] = []
+    for candidate in [*map(_given, modules), *(_installed(refused) if installed else ())]:
+        output = io.StringIO()
+        try:
+            with _captured(output):
+                hooks, specs = _load(candidate)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the guard around foreign code
+            refused.append(candidate.refuse(_reason(error)))
+            continue
+        plugin = LoadedPlugin(
+            name=candidate.name,
+            distribution=candidate.distribution,
+            version=candidate.version,
+            venues=tuple(spec.name for spec in specs),
+            contract=max((spec.contract for spec in specs), default=CONTRACT_VERSION),
+            output=output.getvalue(),
+            hooks=hooks,
+        )
+        loaded.append((plugin, specs))
+    kept = _without_rivals(loaded, refused)
+    return Plugins(
+        {spec.name: spec for _, specs in kept for spec in specs},
+        tuple(sorted((plugin for plugin, _ in kept), key=lambda plugin: plugin.name)),
+        tuple(sorted(refused, key=lambda plugin: plugin.name)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    name: str
+    load: Callable[[], object]
+    distribution: str = ""
+    version: str = ""
+
+    def refuse(self, reason: str, claims: tuple[str, ...] = ()) -> RefusedPlugin:
+        return RefusedPlugin(
+            name=self.name,
+            distribution=self.distribution,
+            version=self.version,
+            reason=reason,
+            claims=claims or (self.name,),
+        )
+
+
+def _given(plugin: object) -> _Candidate:
+    name = str(getattr(plugin, "__name__", type(plugin).__name__))
+    return _Candidate(name=name, load=lambda: plugin)
+
+
+def _installed(refused: list[RefusedPlugin]) -> list[_Candidate]:
+    limit = os.environ.get(LIMIT_VARIABLE)
+    wanted = None if limit is None else {name.strip() for name in limit.split(",") if name.strip()}
+    found = []
+    for entry in sorted(metadata.entry_points(group=PROJECT), key=lambda entry: entry.name):
+        if wanted is None or entry.name in wanted:
+            distribution, version = (entry.dist.name, entry.dist.version) if entry.dist is not None else ("", "")
+            found.append(_Candidate(name=entry.name, load=entry.load, distribution=distribution, version=version))
+    for name in sorted((wanted or set()) - {candidate.name for candidate in found}):
+        reason = f"{LIMIT_VARIABLE} names it, but no installed distribution has it"
+        refused.append(RefusedPlugin(name=name, distribution="", reason=reason, claims=(name,)))
+    return found
+
+
+def _load(candidate: _Candidate) -> tuple[pluggy.PluginManager, list[VenueSpec[Any]]]:
+    plugin = candidate.load()
+    hooks = pluggy.PluginManager(PROJECT)
+    hooks.add_hookspecs(hookspecs)
+    try:
+        hooks.register(plugin, name=candidate.name)
+    except pluggy.PluginValidationError as error:
+        raise PluginError(f"needs another venuebus: {' '.join(str(error).split())}") from error
+    _check_hooks(plugin, hooks)
+    specs: list[VenueSpec[Any]] = _flat(hooks.hook.venuebus_register_venues(), "venuebus_register_venues")
+    for spec in specs:
+        _check_spec(spec)
+    names = [spec.name for spec in specs]
+    for name in names:
+        _need(names.count(name) == 1, f"it registers the venue {name!r} twice")
+    return hooks, specs
+
+
+def _check_hooks(plugin: object, hooks: pluggy.PluginManager) -> None:
+    """Refuse what pluggy would pass over in silence: misspelt, unmarked and asynchronous hooks."""
+    marked = set()
+    for name in dir(plugin):
+        function = getattr(plugin, name, None)
+        options = hooks.parse_hookimpl_opts(plugin, name)
+        if options is not None:
+            if name not in _HOOKS and options.get("optionalhook"):
+                continue  # written for a newer venuebus too
+            _need(name in _HOOKS, f"there is no hook {name!r}{did_you_mean(name, _HOOKS)}")
+            asynchronous = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+            _need(not asynchronous, f"{name} must not be async")
+            marked.add(name)
+        elif name.startswith(_PREFIX) and inspect.isroutine(function) and name in _HOOKS:
+            raise PluginError(f"{name} lacks its @hookimpl")
+    _need(bool(marked), f"it implements no hook; known: {', '.join(_HOOKS)}")
+
+
+def _check_spec(spec: object) -> None:
+    if not isinstance(spec, VenueSpec):
+        raise PluginError(f"venuebus_register_venues must return VenueSpec objects, got {type(spec).__name__}")
+    name, contract = spec.name, spec.contract
+    _need(isinstance(name, str) and NAME.match(name) is not None, f"{name!r} is no name for a venue")
+    if not isinstance(contract, int) or not OLDEST_CONTRACT <= contract <= CONTRACT_VERSION:
+        spoken = "1" if CONTRACT_VERSION == 1 else f"{OLDEST_CONTRACT} to {CONTRACT_VERSION}"
+        raise PluginError(f"{name} is written for plugin contract {contract}, this venuebus speaks {spoken}")
+    config_type: Any = spec.config_type
+    _need(
+        isinstance(config_type, type) and issubclass(config_type, VenueConfig),
+        f"{name}: config_type must inherit from venuebus.VenueConfig",
+    )
+    try:
+        msgspec.structs.fields(config_type)
+    except NameError as error:
+        raise PluginError(f"{name}: the types of {config_type.__name__} cannot be read: {error}") from error
+    _need(callable(spec.create), f"{name}: create is not callable")
+    _need(isinstance(spec.capabilities, Capabilities), f"{name}: capabilities must be a venuebus.Capabilities")
+
+
+def _without_rivals(
+    loaded: list[tuple[LoadedPlugin, list[VenueSpec[Any]]]], refused: list[RefusedPlugin]
+) -> list[tuple[LoadedPlugin, list[VenueSpec[Any]]]]:
+    """Refuse every plugin that shares a venue name with another: which one is meant is not ours to guess."""
+    claims: dict[str, list[LoadedPlugin]] = {}
+    for plugin, specs in loaded:
+        for spec in specs:
+            claims.setdefault(spec.name, []).append(plugin)
+    kept = []
+    for plugin, specs in loaded:
+        rivals = [
+            f"the venue {venue!r} is also registered by {_label(other)}"
+            for venue in plugin.venues
+            for other in claims[venue]
+            if other is not plugin
+        ]
+        if rivals:
+            refused.append(
+                RefusedPlugin(
+                    name=plugin.name,
+                    distribution=plugin.distribution,
+                    version=plugin.version,
+                    reason="; ".join(rivals),
+                    claims=(plugin.name, *plugin.venues),
+                )
+            )
+        else:
+            kept.append((plugin, specs))
+    return kept
+
+
+def _flat(results: list[Any], hook: str) -> list[Any]:
+    found: list[Any] = []
+    for result in results:
+        if isinstance(result, str | bytes | Mapping) or not isinstance(result, Iterable):
+            raise PluginError(f"{hook} must return a list, got {type(result).__name__}")
+        found += result
+    return found
+
+
+def _need(holds: bool, text: str) -> None:
+    if not holds:
+        raise PluginError(text)
+
+
+def _label(plugin: LoadedPlugin) -> str:
+    return f"{plugin.distribution} {plugin.version} ({plugin.name})" if plugin.distribution else plugin.name
+
+
+def _captured(output: io.StringIO) -> contextlib.redirect_stdout[io.StringIO]:
+    return contextlib.redirect_stdout(output)
+
+
+def _reason(error: BaseException) -> str:
+    """Say in one line what went wrong and where."""
+    if isinstance(error, PluginError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"the library {error.name!r} is missing"
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError: {error.msg} ({os.path.basename(error.filename or '?')}, line {error.lineno})"
+    if isinstance(error, SystemExit):
+        return f"it tried to end the program (SystemExit: {error.code})"
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
