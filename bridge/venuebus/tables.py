@@ -79,6 +79,9 @@ class TableReader:
             for option in options:
                 if get_origin(option) in (list, tuple):
                     return self._sequence(option, value, path)
+        if structs and all(option is types.NoneType or option in structs for option in options):
+            self.mistake(path, f"expected a table, got {_type_name(value)}")
+            return _FAILED
         if Secret in options:
             return self._secret(value, path)
         if Path in options:
