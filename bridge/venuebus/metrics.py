@@ -7,11 +7,12 @@ are given without the prefix ``venuebus_`` and end in their unit (``_seconds``, 
 from __future__ import annotations
 
 import platform
+import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -80,6 +81,7 @@ class Metrics:
         self._many: dict[str, tuple[_Family[object], Gauges]] = {}
         self._histograms: dict[str, _Family[Histogram]] = {}
         self._names: dict[str, tuple[Kind, tuple[str, ...]]] = {}
+        self._adding = threading.RLock()  # for cells that appear during a scrape; adding to a cell needs no lock
         self._registry = CollectorRegistry()
         self._registry.register(_Export(self))
         ProcessCollector(registry=self._registry)
@@ -88,7 +90,8 @@ class Metrics:
     def counter(self, name: str, help: str, labels: Mapping[str, str] | None = None) -> Counter:
         """Return the counter cell of ``name`` (without ``_total``) with these labels."""
         family = self._family(self._counters, "counter", name, help, labels)
-        return family.cells.setdefault(_values(labels), Counter())
+        with self._adding:
+            return family.cells.setdefault(_values(labels), Counter())
 
     def histogram(
         self,
@@ -99,16 +102,20 @@ class Metrics:
     ) -> Histogram:
         """Return the histogram cell of ``name`` with these labels."""
         family = self._family(self._histograms, "histogram", name, help, labels)
-        return family.cells.setdefault(_values(labels), Histogram(bounds))
+        with self._adding:
+            return family.cells.setdefault(_values(labels), Histogram(bounds))
 
     def gauge(self, name: str, help: str, read: Gauge, labels: Mapping[str, str] | None = None) -> None:
         """Export what ``read`` returns at each scrape; ``None`` (not known) exports nothing. Replaces an older one."""
-        self._family(self._gauges, "gauge", name, help, labels).cells[_values(labels)] = read
+        family = self._family(self._gauges, "gauge", name, help, labels)
+        with self._adding:
+            family.cells[_values(labels)] = read
 
     def gauges(self, name: str, help: str, labels: Sequence[str], read: Gauges) -> None:
         """Export a family whose label values change: ``read`` yields (label values, number) at each scrape."""
         self._claim(name, "gauge", tuple(labels))
-        self._many[name] = (_Family("gauge", help, tuple(labels)), read)
+        with self._adding:
+            self._many[name] = (_Family("gauge", help, tuple(labels)), read)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the exposition text and its content type, in the format that ``accept`` asks for."""
@@ -116,27 +123,27 @@ class Metrics:
         return encode(self._registry), content_type
 
     def families(self) -> Iterator[Metric]:
-        """Yield everything as it is now; copies, because a reader or another thread may add a cell meanwhile."""
-        for name, counters in list(self._counters.items()):
+        """Yield everything as it is now."""
+        for name, counters in self._copied(self._counters):
             counter = CounterMetricFamily(PREFIX + name, counters.help, labels=counters.labels)
-            for values, cell in list(counters.cells.items()):
+            for values, cell in self._copied(counters.cells):
                 counter.add_metric(values, cell.value)
             yield counter
-        for name, gauges in list(self._gauges.items()):
+        for name, gauges in self._copied(self._gauges):
             gauge = GaugeMetricFamily(PREFIX + name, gauges.help, labels=gauges.labels)
-            for values, read in list(gauges.cells.items()):
+            for values, read in self._copied(gauges.cells):
                 number = self._read(name, read)
                 if number is not None:
                     gauge.add_metric(values, number)
             yield gauge
-        for name, (family, read_many) in list(self._many.items()):
+        for name, (family, read_many) in self._copied(self._many):
             gauge = GaugeMetricFamily(PREFIX + name, family.help, labels=family.labels)
             for many, number in self._read(name, lambda read=read_many: list(read())) or ():  # type: ignore[misc]
                 gauge.add_metric(list(many), number)
             yield gauge
-        for name, histograms in list(self._histograms.items()):
+        for name, histograms in self._copied(self._histograms):
             histogram = HistogramMetricFamily(PREFIX + name, histograms.help, labels=histograms.labels)
-            for values, buckets in list(histograms.cells.items()):
+            for values, buckets in self._copied(histograms.cells):
                 histogram.add_metric(values, _cumulative(buckets), buckets.total)
             yield histogram
 
@@ -148,6 +155,10 @@ class Metrics:
             log.exception("metric cannot be read", metric=PREFIX + name)
             return None
 
+    def _copied(self, cells: dict[str, T] | dict[tuple[str, ...], T]) -> list[tuple[Any, T]]:
+        with self._adding:
+            return list(cells.items())
+
     def _claim(self, name: str, kind: Kind, labels: tuple[str, ...]) -> None:
         if self._names.setdefault(name, (kind, labels)) != (kind, labels):
             raise ValueError(f"metric {name} exists already as {self._names[name]}")
@@ -157,7 +168,8 @@ class Metrics:
     ) -> _Family[T]:
         names = tuple(sorted(labels or {}))
         self._claim(name, kind, names)
-        return families.setdefault(name, _Family(kind, help, names))
+        with self._adding:
+            return families.setdefault(name, _Family(kind, help, names))
 
 
 class _Export(Collector):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 _SEEN: set[str] = set()
 MIN_REDACTED = 4  # shorter values would turn ordinary log text into stars and protect nothing
+MIN_LINE = 16  # of a secret of several lines, a key file for instance
 
 
 class Secret:
@@ -54,14 +57,17 @@ class Secret:
 
 
 def remember(value: str) -> None:
-    """Have `redact` hide ``value`` from now on."""
-    if len(value) >= MIN_REDACTED:
-        _SEEN.add(value)
+    """Have `redact` hide ``value`` from now on, also as it looks inside a repr, in JSON, in a URL, and line by line."""
+    forms = {value, repr(value)[1:-1], json.dumps(value)[1:-1], quote(value, safe="")}
+    if "\n" in value:
+        forms.update(line for line in value.splitlines() if len(line) >= MIN_LINE and not line.startswith("-----"))
+    _SEEN.update(form for form in forms if len(form) >= MIN_REDACTED)
 
 
 def redact(text: str) -> str:
     """Return ``text`` with every known secret replaced by stars."""
-    for value in _SEEN:
+    # the longest first: a secret that begins with another one must not keep its tail
+    for value in sorted(_SEEN, key=len, reverse=True):
         if value in text:
             text = text.replace(value, "***")
     return text

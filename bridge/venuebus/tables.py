@@ -13,7 +13,7 @@ import re
 import types
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
 import msgspec
 
@@ -204,7 +204,7 @@ class TableReader:
         return (self.folder / name).read_text(encoding="utf-8").rstrip("\r\n")
 
 
-def is_reference(value: object) -> bool:
+def is_reference(value: object) -> TypeGuard[Mapping[str, str]]:
     """Tell whether ``value`` is ``{ env = "NAME" }`` or ``{ file = "path" }``."""
     if not isinstance(value, Mapping) or len(value) != 1:
         return False

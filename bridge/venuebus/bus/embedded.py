@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -25,8 +23,10 @@ import structlog
 
 from ..errors import BusError
 from .binary import check_version, find_server
+from .server_files import ServerOptions as ServerOptions
+from .server_files import default_store_dir as default_store_dir
+from .server_files import read_port, server_config
 
-GIB = 1024**3
 START_TIMEOUT = (
     60.0  # a store of a million messages is read in under half a second; large ones on slow disks take longer
 )
@@ -46,51 +46,6 @@ signal.signal(signal.SIGTERM, lambda *_: child.terminate())
 threading.Thread(target=lambda: (os.read(0, 1), child.terminate()), daemon=True).start()
 sys.exit(child.wait() & 255)
 """
-
-
-class ServerOptions(msgspec.Struct, kw_only=True, frozen=True):
-    """How to run the server. ``port`` 0 takes a free one; ``max_store`` is bytes; ``sync`` as in `BusConfig`."""
-
-    store_dir: Path
-    port: int = 0
-    max_store: int = 8 * GIB
-    sync: Literal["always", "default"] = "always"
-    user: str | None = None
-    password: str | None = None
-    token: str | None = None
-
-
-def default_store_dir() -> Path:
-    """Return where the store is unless configured: below the platform's folder for a user's data."""
-    if sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "venuebus" / "nats"
-
-
-def server_config(options: ServerOptions, run_dir: Path) -> str:
-    """Return the text of the server's own configuration file."""
-    quote = _quoted
-    lines = [
-        f'listen: "127.0.0.1:{options.port or -1}"',
-        f'server_name: "venuebus-{secrets.token_hex(4)}"',
-        f"ports_file_dir: {quote(str(run_dir))}",
-        f"log_file: {quote(str(options.store_dir / 'nats-server.log'))}",
-        "log_size_limit: 10485760",
-        "logfile_max_num: 3",
-        "jetstream {",
-        f"  store_dir: {quote(str(options.store_dir))}",
-        f"  max_file: {options.max_store}",
-        "  max_mem: 67108864",
-        f"  sync_interval: {'always' if options.sync == 'always' else '2m'}",
-        "}",
-    ]
-    if options.token is not None:
-        lines.append(f"authorization {{ token: {quote(options.token)} }}")
-    elif options.user is not None:
-        lines.append(f"authorization {{ user: {quote(options.user)}, password: {quote(options.password or '')} }}")
-    return "\n".join(lines) + "\n"
 
 
 class EmbeddedServer:
@@ -265,16 +220,6 @@ class EmbeddedServer:
             self._lock = None
 
 
-def read_port(run_dir: Path) -> int | None:
-    """Return the port of the server whose ports file is in ``run_dir``; ``None`` until it is written."""
-    for file in run_dir.glob("*.ports"):
-        try:
-            return int(json.loads(file.read_text(encoding="utf-8"))["nats"][0].rpartition(":")[2])
-        except (ValueError, LookupError):
-            return None  # half written
-    return None
-
-
 async def _lock(path: Path) -> int:
     """Return an open, locked file descriptor.
 
@@ -317,14 +262,3 @@ def _can_setpriv() -> bool:
         return False
     test = ["setpriv", "--pdeathsig", "TERM", "--", "true"]
     return subprocess.run(test, capture_output=True, timeout=10, check=False).returncode == 0
-
-
-def _quoted(text: str) -> str:
-    """Write ``text`` as a string of the server's configuration language.
-
-    Raises:
-        BusError: it holds a character that the language cannot express.
-    """
-    if any(ord(char) < 32 for char in text):
-        raise BusError("a control character cannot stand in the embedded server's configuration")
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

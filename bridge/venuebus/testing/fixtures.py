@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from ..bus.binary import check_version, find_server
-from ..bus.embedded import ServerOptions, read_port, server_config
+from ..bus.server_files import ServerOptions, read_port, server_config
 
 START_TIMEOUT = 10.0
 
