@@ -46,7 +46,12 @@ def setup_logging(level: str = "info", format: Format = "text", stream: TextIO |
         render.append(structlog.processors.JSONRenderer(ensure_ascii=False, default=repr))
     else:
         colors = getattr(out, "isatty", lambda: False)()
-        render += [_one_line, structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0)]
+        render += [
+            _one_line,
+            structlog.dev.ConsoleRenderer(
+                colors=colors, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
     handler = _Handler(out)
     handler.setFormatter(_Redacting(foreign_pre_chain=shared, processors=render))
     root = logging.getLogger()

@@ -130,6 +130,19 @@ async def test_a_venue_bound_to_a_task_is_on_foreign_lines_of_that_task_only():
     assert [line.get("venue") for line in lines(stream)] == ["a", "b", None]
 
 
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_an_exception_is_shown_whole_and_costs_no_warning_of_our_own(format):
+    stream = io.StringIO()
+    setup_logging("info", format, stream)
+    try:
+        raise RuntimeError("what went wrong")
+    except RuntimeError:
+        venue_logger("a").exception("it failed")
+    assert "RuntimeError: what went wrong" in stream.getvalue()
+    assert "test_logs.py" in stream.getvalue()
+    assert "Warning" not in stream.getvalue()
+
+
 def test_setting_up_twice_does_not_double_the_lines():
     first, second = io.StringIO(), io.StringIO()
     setup_logging("info", "json", first)
