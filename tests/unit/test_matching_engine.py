@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from venuebus.simulation import Market, MatchingEngine, OrderRefused, SimFill, SimOrder, SimTrade
 
-
 D = Decimal
 
 
