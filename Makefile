@@ -1,0 +1,65 @@
+# Every target makes .venv by itself; nothing outside this folder is needed but python3 (3.11 or later).
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
+EDITABLE := -e '.[embedded]' $(addprefix -e ./,$(PLUGINS))
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CODE := bridge schemas plugins tests
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## What there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+$(BIN)/python:
+	@echo "making $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "venuebus needs Python 3.11 or later")'
+	@$(PYTHON) -m venv $(VENV)
+
+# What runs: the bridge and the plugins. Enough for the demo.
+$(VENV)/.run: $(PROJECTS) constraints.txt | $(BIN)/python
+	@echo "installing venuebus and $(words $(PLUGINS)) plugins into $(VENV) …"
+	@$(PIP) install -q -c constraints.txt $(EDITABLE)
+	@touch $@
+
+# What develops: the tools. Dependency groups need pip 25.1.
+$(VENV)/.dev: $(VENV)/.run
+	@echo "installing the development tools …"
+	@$(PIP) install -q -U 'pip>=25.1'
+	@$(PIP) install -q -c constraints.txt --group dev
+	@touch $@
+
+.PHONY: demo
+demo: $(VENV)/.run ## Everything at once with simulated venues, live in the terminal
+	@$(BIN)/venuebus demo || test $$? -eq 130
+
+.PHONY: test
+test: $(VENV)/.dev ## All tests but the slow ones, against real servers on loopback
+	@$(BIN)/pytest -m 'not slow' $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Style, and the import directions
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/lint-imports
+
+.PHONY: types
+types: $(VENV)/.dev ## Strict types
+	@$(BIN)/mypy -p venuebus -p venuebus_schemas $(foreach plugin,$(PLUGINS),-p venuebus_$(notdir $(plugin)))
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Speed and memory beside a plain relay, as a table and JSON
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: faults
+faults: $(VENV)/.dev ## The slow tests: random faults, kills, cuts
+	@$(BIN)/pytest -m slow --timeout 1800 $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what the targets made
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench .faults build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -name '*.egg-info' -type d -prune -exec rm -rf {} +

@@ -1,0 +1,159 @@
+"""The demo's trader: an ordinary client of the bus that places, amends and cancels a few small orders."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import msgspec
+from venuebus_schemas import (
+    AnyCommand,
+    Instrument,
+    OrderType,
+    PositionEffect,
+    Quote,
+    Result,
+    ResultStatus,
+    TimeInForce,
+    Verb,
+    plain,
+)
+
+from ...errors import BusError
+from ...venue import Capabilities
+from ..connection import Bus, Client, request
+from ..connection.publish import publish
+from ..send import build
+from .board import Board
+
+PAUSE = 1.2  # seconds between two steps: slow enough to be followed by eye
+ANSWER = 20.0
+AWAY = 5  # ticks from the best price for an order that should rest
+
+
+class Trader:
+    """Trades at one venue, one order after the other, with the prices that it sees on the bus."""
+
+    def __init__(self, client: Client, bus: Bus, board: Board, venue: str, account: str, offers: Capabilities) -> None:
+        self._client = client
+        self._bus = bus
+        self._board = board
+        self._venue = venue
+        self._account = account
+        self._offers = offers
+        self._instruments: dict[str, Instrument] = {}
+        self._waiting: dict[str, asyncio.Future[Result]] = {}
+
+    def hear(self, event: Any) -> None:
+        """Take an event of the bus: the results that we wait for are among them."""
+        if isinstance(event, Result) and event.venue == self._venue:
+            waiter = self._waiting.get(event.command_id)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(event)
+        elif isinstance(event, Instrument) and event.venue == self._venue:
+            self._instruments[event.symbol] = event
+
+    async def run(self) -> None:
+        """Trade until canceled. A step that fails is seen on the screen, and the next round goes on."""
+        await self._learn()
+        for number in count():
+            quote = await self._quote(number)
+            try:
+                await self._rest_amend_cancel(quote)
+                await self._trade(quote.symbol, "buy", PositionEffect.OPEN)
+                await self._trade(quote.symbol, "sell", PositionEffect.CLOSE_TODAY)
+                if number % 3 == 2:
+                    await self._send(Verb.SUBMIT, {**self._order("NO-SUCH-SYMBOL", "buy"), "price": "1"})
+            except (BusError, TimeoutError):
+                await asyncio.sleep(PAUSE)
+
+    # --- steps ----------------------------------------------------------------------------------------------
+
+    async def _rest_amend_cancel(self, quote: Quote) -> None:
+        price = self._away(quote, AWAY)
+        placed = await self._send(Verb.SUBMIT, {**self._order(quote.symbol, "buy"), "price": price})
+        if placed.status is not ResultStatus.ACCEPTED:
+            return
+        target = {"client_order_id": placed.client_order_id, "symbol": quote.symbol}
+        if Verb.AMEND in self._offers.verbs:
+            nearer = self._away(self._board.venue(self._venue).quotes.get(quote.symbol, quote), AWAY - 2)
+            await self._send(Verb.AMEND, {**target, "price": nearer})
+        if Verb.CANCEL in self._offers.verbs:
+            await self._send(Verb.CANCEL, target)
+
+    async def _trade(self, symbol: str, side: str, effect: PositionEffect) -> None:
+        quote = self._board.venue(self._venue).quotes.get(symbol)
+        best = None if quote is None else quote.ask if side == "buy" else quote.bid
+        if best is None:
+            return
+        order = self._order(symbol, side)
+        if "position_effect" in order:
+            order["position_effect"] = str(effect if effect in self._offers.position_effects else PositionEffect.CLOSE)
+        cross = self._tick(symbol, best) * AWAY * (1 if side == "buy" else -1)
+        await self._send(Verb.SUBMIT, {**order, "price": plain(max(Decimal(best) + cross, self._tick(symbol, best)))})
+
+    async def _send(self, verb: Verb, fields: dict[str, Any]) -> Result:
+        command_id = f"demo-{secrets.token_hex(5)}"
+        command: AnyCommand = build(str(verb), command_id, fields)
+        waiter: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting[command_id] = waiter
+        try:
+            subject = self._bus.subjects.command(self._venue, self._account, str(verb), command_id)
+            await publish(self._client, self._bus, subject, command, str(verb))
+            async with asyncio.timeout(ANSWER):
+                result = await waiter
+        finally:
+            del self._waiting[command_id]
+        await asyncio.sleep(PAUSE)
+        return result
+
+    # --- what to trade --------------------------------------------------------------------------------------
+
+    def _order(self, symbol: str, side: str) -> dict[str, Any]:
+        order: dict[str, Any] = {"symbol": symbol, "side": side, "order_type": str(OrderType.LIMIT)}
+        instrument = self._instruments.get(symbol)
+        lot = instrument and (instrument.min_quantity or instrument.lot_size)
+        order["quantity"] = lot or "1"
+        if self._offers.position_effects:
+            order["position_effect"] = str(PositionEffect.OPEN)
+        if TimeInForce.GTC not in self._offers.time_in_force and TimeInForce.DAY in self._offers.time_in_force:
+            order["time_in_force"] = str(TimeInForce.DAY)
+        return order
+
+    def _away(self, quote: Quote, ticks: int) -> str:
+        best = quote.bid or quote.ask or "1"
+        tick = self._tick(quote.symbol, best)
+        return plain(max(Decimal(best) - tick * ticks, tick))
+
+    def _tick(self, symbol: str, price: str) -> Decimal:
+        instrument = self._instruments.get(symbol)
+        if instrument is not None and instrument.tick_size is not None:
+            return Decimal(instrument.tick_size)
+        return Decimal(1).scaleb(-len(price.partition(".")[2]))
+
+    async def _learn(self) -> None:
+        """Ask for the instruments, for steps and lots; a venue without that query is traded by what its prices show."""
+        if "instruments" not in self._offers.queries:
+            return
+        subject = self._bus.subjects.query(self._venue, self._account, "instruments")
+        for _ in range(20):
+            try:
+                reply = await request(self._client, self._bus, subject, {})
+            except BusError:
+                await asyncio.sleep(PAUSE / 2)  # not ready yet
+                continue
+            for item in reply.items or []:
+                self.hear(msgspec.convert(item | {"venue": self._venue}, Instrument))
+            return
+
+    async def _quote(self, number: int) -> Quote:
+        """Wait until the venue is ready and has a quote; take the symbols in turn."""
+        venue = self._board.venue(self._venue)
+        while True:
+            quotes = [quote for _, quote in sorted(venue.quotes.items()) if quote.bid and quote.ask]
+            if quotes and venue.state in ("ready", "degraded"):
+                return quotes[number % len(quotes)]
+            await asyncio.sleep(0.2)

@@ -1,0 +1,63 @@
+"""``venuebus run``."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..app import Bridge
+from ..config import BridgeConfig
+from ..logs import setup_logging
+from ..plugins import Plugins
+from .check import read_config
+
+
+@click.command(short_help="Run the bridge that FILE configures.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def command(file: Path) -> int:
+    """Run the bridge that FILE configures, until SIGTERM or Ctrl-C.
+
+    Both end it within 10 s with nothing lost: what is being sent is finished, what the venues told us is stored.
+    Logs go to stderr, one line per change of state.
+
+    \b
+    Example:
+      venuebus run venuebus.toml
+    """
+    config, plugins = read_config(file)
+    return asyncio.run(_run(config, plugins))
+
+
+async def _run(config: BridgeConfig, plugins: Plugins) -> int:
+    setup_logging(config.log.level, config.log.format)
+    bridge = Bridge(config, plugins)
+    stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def on_signal(status: int) -> None:
+        if not stop.done():
+            stop.set_result(status)
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, on_signal, 0)
+    loop.add_signal_handler(signal.SIGINT, on_signal, 130)
+    life = asyncio.create_task(_live(bridge), name="bridge")
+    try:
+        either: set[asyncio.Future[Any]] = {life, stop}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if life.done():
+            life.result()
+            return 0
+    finally:
+        life.cancel()
+        await asyncio.gather(life, return_exceptions=True)
+        await bridge.stop()
+    return stop.result()
+
+
+async def _live(bridge: Bridge) -> None:
+    await bridge.start()
+    await bridge.wait()

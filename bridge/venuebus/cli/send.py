@@ -1,0 +1,212 @@
+"""``venuebus send``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import sys
+import time
+from typing import Any
+
+import click
+import msgspec
+from venuebus_schemas import (
+    COMMAND_TYPES,
+    AnyCommand,
+    CommandError,
+    Event,
+    Fill,
+    Order,
+    Result,
+    ResultStatus,
+    check_command,
+    decode_event,
+    encode,
+)
+
+from ..errors import BusError
+from .connection import Bus, Client, Msg, bus_options, connected, request, settle
+from .connection.publish import publish
+from .render import line
+
+
+def build(verb: str, command_id: str, fields: dict[str, Any]) -> AnyCommand:
+    """Return the command that ``fields`` describe; texts are read as what the field is.
+
+    Raises:
+        click.UsageError: a field is unknown, missing or not what it must be.
+    """
+    kind = COMMAND_TYPES[verb]
+    known = [name for name in kind.__struct_fields__ if name != "command_id"]
+    for name in fields:
+        if name not in known:
+            raise click.UsageError(f"{verb} has no field {name!r}; it has: {', '.join(known)}")
+    try:
+        made: Any = msgspec.convert({"type": verb, "command_id": command_id, **fields}, kind, strict=False)
+        check_command(made)
+    except msgspec.ValidationError as error:
+        raise click.UsageError(f"{verb}: {error}. Its fields: {', '.join(known)}") from None
+    except CommandError as error:
+        raise click.UsageError(f"{verb}: {error} (the bridge would say: {error.reason})") from None
+    return made  # type: ignore[no-any-return]
+
+
+def read_fields(given: tuple[str, ...], as_json: str | None) -> dict[str, Any]:
+    """Return the fields of ``key=value`` texts and of a JSON object; ``params.x=…`` goes into ``params``.
+
+    Raises:
+        click.UsageError: a text is neither.
+    """
+    fields: dict[str, Any] = {}
+    if as_json is not None:
+        try:
+            fields = msgspec.json.decode(as_json, type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise click.UsageError(f"--json: a JSON object expected: {error}") from None
+        for name in ("type", "command_id"):
+            fields.pop(name, None)
+    for item in given:
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f"{item!r}: key=value expected, such as price=59000")
+        if key.startswith("params."):
+            fields.setdefault("params", {})[key.removeprefix("params.")] = _parameter(value)
+        else:
+            fields[key] = value
+    return fields
+
+
+def _parameter(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def new_id() -> str:
+    """Return a command id that is new, readable, sortable and short enough to be a client order id."""
+    return f"cli-{time.strftime('%y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+
+
+@click.command(short_help="Publish one command and wait for its result.")
+@click.argument("verb", type=click.Choice(list(COMMAND_TYPES)))
+@click.argument("fields", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--venue", required=True, help="Name of the venue in the bridge's configuration.")
+@click.option("--account", default="main", show_default=True, help="Alias of the account.")
+@click.option("--set", "more", multiple=True, metavar="KEY=VALUE", help="A field of the command; as an argument.")
+@click.option("--json", "as_json", metavar="OBJECT", help="The fields as one JSON object.")
+@click.option("--id", "command_id", metavar="ID", help="The command's id (default: a new one).")
+@click.option("--expires", type=float, default=None, metavar="SECONDS", help="Refuse it after this (the bridge: 5).")
+@click.option("--timeout", type=float, default=20.0, show_default=True, help="Seconds to wait for the result.")
+@click.option("--follow", is_flag=True, help="Then show the order's events until it is over; Ctrl-C ends.")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How the result is shown.")
+@bus_options
+def command(
+    verb: str, fields: tuple[str, ...], bus: Bus, venue: str, account: str, command_id: str | None, **options: Any
+) -> int:
+    """Publish one command and wait for its result. Ends with 0 when it is accepted, 1 otherwise.
+
+    A command id is taken once, so sending the same one twice cannot trade twice.
+
+    \b
+    Examples:
+      venuebus send submit --venue btse symbol=BTC-USD side=buy order_type=limit quantity=0.01 price=59000
+      venuebus send cancel --venue btse client_order_id=cli-250101-120000-1a2b3c4d
+      venuebus send cancel_all --venue btse
+      venuebus send submit --venue ctp --json '{"symbol":"rb2505","side":"buy","order_type":"limit",
+          "quantity":"1","price":"3310","position_effect":"open"}' --follow
+    """
+    now = time.time_ns()
+    values = read_fields((*fields, *options["more"]), options["as_json"])
+    values["ts_sent"] = now
+    if options["expires"] is not None:
+        values["expires_at"] = now + int(options["expires"] * 1e9)
+    built = build(verb, command_id or new_id(), values)
+    result = asyncio.run(_send(bus, venue, account, verb, built, options))
+    return 0 if result is not None and result.status is ResultStatus.ACCEPTED else 1
+
+
+async def _send(
+    bus: Bus, venue: str, account: str, verb: str, built: AnyCommand, options: dict[str, Any]
+) -> Result | None:
+    events: asyncio.Queue[Msg] = asyncio.Queue()
+    subjects = bus.subjects
+    try:
+        subject = subjects.command(venue, account, verb, built.command_id)
+        subjects.parse(subject)
+    except ValueError as error:
+        raise click.UsageError(f"--venue and --account must be 1 to 64 of A-Z a-z 0-9 _ -: {error}") from None
+    async with connected(bus) as client:
+        own = subjects.account(venue, account, "result", built.command_id)
+        await client.subscribe(f"{subjects.root}.acct.{venue}.{account}.>" if options["follow"] else own, cb=events.put)
+        await settle(client)
+        await publish(client, bus, subject, built, verb)
+        try:
+            async with asyncio.timeout(options["timeout"]):
+                result = await _result(events, bus, built.command_id, options)
+        except TimeoutError:
+            raise BusError(await _silence(client, bus, venue, built.command_id, options["timeout"])) from None
+        if options["follow"] and result.status is not ResultStatus.REJECTED and verb in ("submit", "amend", "cancel"):
+            final = await _follow(events, bus, built, result, options)
+            return final or result
+        return result
+
+
+async def _result(events: asyncio.Queue[Msg], bus: Bus, command_id: str, options: dict[str, Any]) -> Result:
+    while True:
+        event = _event(await events.get())
+        if isinstance(event, Result) and event.command_id == command_id:
+            _show(event, bus, options)
+            return event
+
+
+async def _follow(
+    events: asyncio.Queue[Msg], bus: Bus, built: AnyCommand, result: Result, options: dict[str, Any]
+) -> Result | None:
+    """Show the order's events until it is over, and a second result if the first was unknown."""
+    ids = {result.client_order_id, getattr(built, "client_order_id", None), built.command_id}
+    ids |= {result.venue_order_id, getattr(built, "venue_order_id", None)}
+    ids.discard(None)
+    settled: Result | None = None
+    waits = result.status is ResultStatus.UNKNOWN
+    over = False
+    while not over or waits:
+        event = _event(await events.get())
+        if isinstance(event, Result) and event.command_id == built.command_id:
+            settled, waits = event, event.status is ResultStatus.UNKNOWN
+        elif isinstance(event, Order | Fill) and ids & {event.client_order_id, event.venue_order_id}:
+            over = over or (isinstance(event, Order) and event.status.is_final)
+        else:
+            continue
+        _show(event, bus, options)
+    return settled
+
+
+def _event(message: Msg) -> object:
+    try:
+        return decode_event(message.data)
+    except msgspec.DecodeError:
+        return None
+
+
+def _show(event: Event, bus: Bus, options: dict[str, Any]) -> None:
+    if options["output"] == "json":
+        print(encode(event).decode(), flush=True)
+        return
+    shown = line(None, event, time.time_ns())
+    kind = str(type(event).__struct_config__.tag)
+    text = f"{shown.time}  {kind:<7} {shown.text}"
+    if isinstance(event, Result):
+        took = f"{(event.ts_answered - event.ts_received) / 1e6:.1f} ms" if event.ts_answered else ""
+        text += f"  ({event.command_id}{', ' + took if took else ''})"
+    click.echo(click.style(text, fg=shown.color) if sys.stdout.isatty() else text)
+
+
+async def _silence(client: Client, bus: Bus, venue: str, command_id: str, timeout: float) -> str:
+    told = f"no result for {command_id} within {timeout:g} s"
+    try:
+        await request(client, bus, bus.subjects.control(venue, "status"), {}, timeout=2)
+    except BusError as error:
+        return f"{told}: {error}"
+    return f"{told}, although the bridge serves {venue!r}: see `venuebus watch acct.{venue}.> --last 20`"
