@@ -76,6 +76,7 @@ class RateLimits:
         self.on_ban: Callable[[str, float], None] | None = None
         self.refused = 0
         self.waited = 0
+        self.waiting = 0
 
     def delay(self, operation: str, *, key: str = "", priority: bool = False) -> float:
         """Seconds until ``operation`` may start; 0 if it may now."""
@@ -104,7 +105,11 @@ class RateLimits:
                     Reason.RATE_LIMITED, f"{operation} may start in {delay:.3f} s at the earliest ({names or 'banned'})"
                 )
             self.waited += 1
-            await self._sleep(delay)  # type: ignore[misc]
+            self.waiting += 1
+            try:
+                await self._sleep(delay)  # type: ignore[misc]
+            finally:
+                self.waiting -= 1
         now = self._clock()
         for limit in self._limits.get(operation, ()):
             self._window(limit, key).take(now)

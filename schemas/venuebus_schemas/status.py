@@ -7,13 +7,17 @@ from .enums import DeadLetterOrigin, Reason, SessionState
 
 
 class Session(Event, tag_field="type", tag="session", kw_only=True, omit_defaults=True, gc=False):
-    """State of one venue's connection, published on every change."""
+    """State of one venue's connection, published on every change.
+
+    ``bridge`` names the process that says so: with a standby there are two that speak about one venue.
+    """
 
     state: SessionState
     reason: Reason | None = None
     text: str | None = None
     attempt: int | None = None
     retry_at: Nanoseconds | None = None
+    bridge: str | None = None
 
 
 class Gap(Event, tag_field="type", tag="gap", kw_only=True, omit_defaults=True, gc=False):

@@ -1,0 +1,261 @@
+"""Two NATS connections: one for market data, one for everything that is acknowledged.
+
+They are apart so that a flood of quotes never stands in front of an order's claim. On the acknowledged one nothing
+is buffered while NATS is away (``pending_size=0``): a publish fails at once instead of arriving later, when the
+order that it claims has long expired. Reconnecting goes on for ever; a client that nats-py closed for good
+(expired credentials, a message the server refuses) is an error of the whole bridge, never a zombie.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import nats
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from ..errors import BusError
+from ..secret import redact
+
+log = structlog.get_logger("venuebus.bus")
+
+MINIMUM_SERVER = (2, 12)  # atomic batches, which the claim needs
+HIGH_WATER = 8 * 1024 * 1024  # bytes waiting for NATS above which market data is conflated instead of queued
+
+
+class BusUnavailable(BusError):
+    """NATS cannot take a message now; nothing of it will arrive later either."""
+
+
+class InDoubt(BusError):
+    """No answer came: the message may be stored or not, and may even still arrive."""
+
+
+class Refused(BusError):
+    """JetStream refused the message, and nothing was stored. ``code`` is JetStream's own error code."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"JetStream refused: {text} ({code})")
+        self.code = code
+
+
+WRONG_SEQUENCE = 10071
+CONFLICT_IN_FLIGHT = 10164
+DUPLICATE_IN_BATCH = 10201
+STREAM_FULL = frozenset({10077, 10023, 10047})
+
+
+class _ApiError(msgspec.Struct):
+    err_code: int = 0
+    code: int = 0
+    description: str = ""
+
+
+class _Ack(msgspec.Struct):
+    seq: int = 0
+    stream: str = ""
+    duplicate: bool = False
+    error: _ApiError | None = None
+
+
+_ack = msgspec.json.Decoder(_Ack)
+
+
+class Connection:
+    """The bridge's way to NATS. ``on_change`` is told when the acknowledged link is up or down."""
+
+    def __init__(self, options: dict[str, Any], *, request_timeout: float = 2.0) -> None:
+        self._options = options
+        self._request_timeout = request_timeout
+        self.data = Client()
+        self.control = Client()
+        self.js: JetStreamContext = self.control.jetstream()
+        self.on_change: list[Callable[[bool], None]] = []
+        self.lost: asyncio.Future[str] | None = None
+        self.reconnects = 0
+        self._closing = False
+        self._up = False
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether acknowledged messages can be sent now."""
+        return self.control.is_connected
+
+    async def connect(self) -> None:
+        """Return when both connections stand; wait for NATS as long as it takes, and say so once.
+
+        Raises:
+            BusError: the server answers but cannot be used (too old, no JetStream, bad credentials).
+        """
+        self.lost = asyncio.get_running_loop().create_future()
+        delay, told = 0.2, False
+        while True:
+            try:
+                await self._connect_both()
+                break
+            except (OSError, TimeoutError, nats.errors.Error, ssl.SSLError) as error:
+                if "authorization" in str(error).lower():
+                    raise BusError(f"NATS refuses the credentials: {redact(str(error))}") from error
+                if not told:
+                    told = True
+                    log.warning("waiting for NATS", servers=self._options["servers"], error=_describe(error))
+                await asyncio.sleep(delay)
+                delay = min(delay * 1.7, 3.0)
+        self._check_server()
+        self._up = True
+        log.info("connected to NATS", server=self.control.connected_url.netloc if self.control.connected_url else "?")
+
+    async def _connect_both(self) -> None:
+        for name, client, pending in (("control", self.control, 0), ("data", self.data, 0)):
+            if client.is_connected:
+                continue
+            async with asyncio.timeout(5):
+                await client.connect(
+                    **self._options,
+                    name=f"venuebus-{name}",
+                    allow_reconnect=True,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.25,  # type: ignore[arg-type]  # it is slept, and a second is long
+                    connect_timeout=3,
+                    ping_interval=10,
+                    max_outstanding_pings=2,
+                    pending_size=pending,
+                    skip_subject_validation=True,
+                    error_cb=self._on_error,
+                    disconnected_cb=self._on_down if name == "control" else None,
+                    reconnected_cb=self._on_up if name == "control" else None,
+                    closed_cb=self._on_closed,
+                )
+
+    def _check_server(self) -> None:
+        version = self.control.connected_server_version
+        if (version.major, version.minor) < MINIMUM_SERVER:
+            raise BusError(
+                f"nats-server {version.major}.{version.minor}.{version.patch} is too old: the claim on a command "
+                f"needs atomic batches, so install {MINIMUM_SERVER[0]}.{MINIMUM_SERVER[1]} or later (2.15 recommended)"
+            )
+
+    async def close(self) -> None:
+        """Flush and close both connections; safe when they are down."""
+        self._closing = True
+        for client in (self.data, self.control):
+            if client.is_closed:
+                continue
+            try:
+                async with asyncio.timeout(2):
+                    if client.is_connected:
+                        await asyncio.sleep(0)  # nats-py's flush overtakes what is still pending otherwise
+                        await client.flush(timeout=1)
+                    await client.close()
+            except (TimeoutError, nats.errors.Error, OSError):
+                log.warning("NATS connection did not close cleanly")
+
+    # --- publishing -----------------------------------------------------------------------------------------
+
+    async def store(self, subject: str, data: bytes, headers: dict[str, str], *, timeout: float | None = None) -> int:
+        """Store one message in the stream that holds ``subject`` and return its sequence.
+
+        Raises:
+            BusUnavailable: certainly not stored. InDoubt: no answer. Refused: certainly not stored, with the code.
+        """
+        try:
+            answer = await self.control.request(
+                subject, data, headers=headers, timeout=timeout or self._request_timeout
+            )
+        except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
+            raise BusUnavailable("NATS is away") from error
+        except nats.errors.NoRespondersError as error:
+            raise BusUnavailable(f"no stream takes {subject}") from error
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            raise InDoubt(f"no answer from JetStream for {subject}: {_describe(error)}") from error
+        return self._sequence(answer)
+
+    async def store_batch(
+        self, batch_id: str, messages: list[tuple[str, bytes, dict[str, str]]], *, timeout: float | None = None
+    ) -> int:
+        """Store all ``messages`` or none, in order, in one stream; return the last one's sequence.
+
+        Raises:
+            BusUnavailable, InDoubt, Refused: as `store`.
+        """
+        if len(messages) == 1:
+            return await self.store(*messages[0], timeout=timeout)
+        last = len(messages)
+        try:
+            for number, (subject, data, headers) in enumerate(messages[:-1], 1):
+                await self.control.publish(
+                    subject, data, headers={"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(number), **headers}
+                )
+        except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
+            raise BusUnavailable("NATS is away") from error  # without the commit the server forgets the batch
+        subject, data, headers = messages[-1]
+        return await self.store(
+            subject,
+            data,
+            {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(last), "Nats-Batch-Commit": "1", **headers},
+            timeout=timeout,
+        )
+
+    @staticmethod
+    def _sequence(answer: Msg) -> int:
+        try:
+            ack = _ack.decode(answer.data)
+        except msgspec.DecodeError as error:
+            raise InDoubt(f"JetStream answered {answer.data[:80]!r}") from error
+        if ack.error is not None:
+            if ack.error.code == 503 and ack.error.err_code not in STREAM_FULL:
+                raise InDoubt(f"JetStream is not available: {ack.error.description}")
+            raise Refused(ack.error.err_code, ack.error.description)
+        return ack.seq
+
+    async def last(self, stream: str, subject: str) -> tuple[int, bytes, dict[str, str]] | None:
+        """Return sequence, data and headers of the newest message on ``subject``, read at the stream's leader.
+
+        Raises:
+            BusUnavailable: no answer.
+        """
+        try:
+            message = await self.js.get_last_msg(stream, subject, direct=False)
+        except NotFoundError:
+            return None
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            raise BusUnavailable(f"cannot read {subject}: {_describe(error)}") from error
+        return message.seq or 0, message.data or b"", dict(message.headers or {})
+
+    # --- what nats-py tells ---------------------------------------------------------------------------------
+
+    async def _on_error(self, error: Exception) -> None:
+        if isinstance(error, nats.errors.SlowConsumerError):
+            log.error("NATS subscription is too slow, messages were dropped", subject=error.subject)
+        elif self._up and not self._closing:
+            log.warning("NATS error", error=_describe(error))
+
+    async def _on_down(self) -> None:
+        if self._up and not self._closing:
+            self._up = False
+            log.warning("NATS is away, reconnecting")
+            for listener in self.on_change:
+                listener(False)
+
+    async def _on_up(self) -> None:
+        self.reconnects += 1
+        self._up = True
+        log.info("NATS is back")
+        for listener in self.on_change:
+            listener(True)
+
+    async def _on_closed(self) -> None:
+        if self._up and not self._closing and self.lost is not None and not self.lost.done():
+            self.lost.set_result("the NATS client was closed by an error it cannot recover from")
+
+
+def _describe(error: BaseException) -> str:
+    return redact(str(error) or type(error).__name__)

@@ -1,0 +1,465 @@
+"""The ledger of one account: every write of the bridge to ``VB_ACCT``, in order, fenced, one in flight.
+
+Events are written in groups (one atomic batch for all that waits), claims stand before events. One write in flight
+per account is what a replicated stream allows under a fence, and it keeps the order of events. While NATS is away
+events go to the spool; a claim fails at once, so that nothing is sent that is not on the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+from venuebus_schemas import CONTENT_TYPES, SCHEMA_VERSION, Encoding, Subjects, encode
+
+from ..errors import BusError
+from .connection import (
+    CONFLICT_IN_FLIGHT,
+    DUPLICATE_IN_BATCH,
+    STREAM_FULL,
+    WRONG_SEQUENCE,
+    BusUnavailable,
+    Connection,
+    InDoubt,
+    Refused,
+)
+from .lease import EXPECT, EXPECT_SUBJECT, Lease
+from .spool import Entry, Spool
+from .streams import StreamNames
+
+log = structlog.get_logger("venuebus.ledger")
+
+GROUP = 200  # messages per atomic batch; the server takes 1000
+
+
+class Fenced(BusError):
+    """Another bridge owns the account now: nothing was written, and nothing must be sent."""
+
+
+class AlreadyClaimed(BusError):
+    """The command was claimed before. ``record`` is the claim that stands."""
+
+    def __init__(self, record: Claim) -> None:
+        super().__init__(f"command {record.command_id} is claimed already")
+        self.record = record
+
+
+class Claim(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is written before the first byte goes out: enough to find the order again, whatever crashes.
+
+    ``nonce`` tells this claim from another one on the same command; ``sent`` is false for a command that was
+    refused before anything could be sent.
+    """
+
+    type: str = "claim"
+    command_id: str
+    verb: str
+    nonce: str
+    body: str
+    body_hash: str
+    client_order_id: str | None = None
+    venue_order_id: str | None = None
+    symbol: str | None = None
+    keys: dict[str, str] = {}
+    ts_received: int = 0
+    ts_claimed: int = 0
+    expires_at: int | None = None
+    epoch: int = 0
+    attempt: int = 1
+    sent: bool = True
+
+
+class Ledger:
+    """Writes claims and events of one account. `run` must be running; `put` never blocks.
+
+    Args:
+        on_fenced: called once when a write was refused because another bridge owns the account.
+        on_overflow: called once when the spool is full: the session must stop, or events would be lost.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        names: StreamNames,
+        subjects: Subjects,
+        venue: str,
+        lease: Lease,
+        spool: Spool,
+        *,
+        encoding: Encoding = "json",
+        max_queue: int = 10_000,
+        on_fenced: Callable[[], None] = lambda: None,
+        on_overflow: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.venue = venue
+        self.account = lease.account
+        self.lease = lease
+        self.spool = spool
+        self.written = 0
+        self.healthy = True
+        self._connection = connection
+        self._stream = names.account
+        self._subjects = subjects
+        self._encoding = encoding
+        self._max_queue = max_queue
+        self._on_fenced = on_fenced
+        self._on_overflow = on_overflow
+        self._queue: deque[Entry] = deque()
+        self._claims: deque[tuple[list[tuple[Entry, int | None]], asyncio.Future[int]]] = deque()
+        self._wake = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._spooling = spool.pending_bytes > 0
+        self._doubtful = self._spooling
+        self._stopped = False
+        self._headers: dict[str, dict[str, str]] = {}
+
+    # --- events ---------------------------------------------------------------------------------------------
+
+    def put(self, kind: str, key: str, event: Any, msg_id: str) -> None:
+        """Queue one event; it is on the stream, or in the spool, before the bridge forgets it."""
+        entry = Entry(
+            self._subjects.account(self.venue, self.account, kind, key), encode(event, self._encoding), msg_id, kind
+        )
+        if self._spooling or len(self._queue) >= self._max_queue:
+            self._to_spool([entry])
+        else:
+            self._queue.append(entry)
+        self._idle.clear()
+        self._wake.set()
+
+    def _to_spool(self, entries: list[Entry]) -> None:
+        if self._queue:
+            entries = [*self._queue, *entries]
+            self._queue.clear()
+        self._spooling = True
+        try:
+            self.spool.append(entries, self.lease.fence)
+        except OSError as error:
+            log.error("spool cannot be written", venue=self.venue, account=self.account, error=str(error))
+            self._on_overflow()
+            return
+        if self.spool.is_full:
+            self._on_overflow()
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether something handed over is not on the stream yet."""
+        return not self._idle.is_set()
+
+    async def settle(self, timeout: float) -> bool:
+        """Wait until everything queued is on the stream; tell whether it is."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # --- claims ---------------------------------------------------------------------------------------------
+
+    async def claim(self, claim: Claim, events: list[tuple[str, str, Any, str]]) -> None:
+        """Write ``claim`` and the events that go with it (kind, key, event, message id), all or nothing.
+
+        When this returns, nobody else can have claimed the command, and this bridge owned the account.
+
+        Raises:
+            AlreadyClaimed: somebody has. Fenced: the account is another's. BusUnavailable: certainly not written.
+        """
+        body = msgspec.json.encode(claim)
+        subject = self._subjects.claim(self.venue, self.account, claim.command_id)
+        first = Entry(subject, body, f"claim-{self.account}-{claim.command_id}-{claim.nonce}", "claim")
+        # The fence needs a message of its own: one message carries one expectation.
+        rest = [
+            Entry(self._subjects.account(self.venue, self.account, kind, key), encode(event, self._encoding), mid, kind)
+            for kind, key, event, mid in events
+        ] or [Entry(subject, body, f"{first.msg_id}-fence", "claim")]
+        messages: list[tuple[Entry, int | None]] = [(first, 0), *((entry, None) for entry in rest)]
+        while True:
+            try:
+                await self._submit(messages)
+                return
+            except Refused as error:
+                if error.code == CONFLICT_IN_FLIGHT:
+                    continue
+                if error.code in STREAM_FULL:
+                    raise BusUnavailable(f"the account stream is full: {error}") from error
+                if await self._is_mine(subject, claim):
+                    return
+            except InDoubt:
+                if not await self._decide(subject, claim):
+                    continue
+                return
+
+    async def reclaim(self, claim: Claim) -> None:
+        """Write a further attempt of a command that this bridge has claimed (its keys may have changed).
+
+        Raises:
+            Fenced, BusUnavailable: as `claim`.
+        """
+        subject = self._subjects.claim(self.venue, self.account, claim.command_id)
+        entry = Entry(subject, msgspec.json.encode(claim), f"claim-{claim.nonce}-{claim.attempt}", "claim")
+        try:
+            await self._submit([(entry, None)])
+        except Refused as error:
+            raise BusUnavailable(f"the attempt cannot be recorded: {error}") from error
+        except InDoubt as error:
+            raise BusUnavailable("the attempt may not be recorded, so it is not made") from error
+
+    async def _is_mine(self, subject: str, claim: Claim) -> bool:
+        record = await self.read_claim(claim.command_id)
+        if record is None:
+            # The claim was free, so it was the fence that refused.
+            self._fenced()
+            raise Fenced(f"account {self.account} belongs to another bridge")
+        if record.nonce == claim.nonce:
+            return True
+        raise AlreadyClaimed(record)
+
+    async def _decide(self, subject: str, claim: Claim) -> bool:
+        # No answer to the claim: wait for NATS and look. What is not there is written again under the same nonce, so
+        # a first copy that arrives late only makes the second one fail, and the loop finds its own nonce.
+        for _ in range(40):
+            try:
+                record = await self.read_claim(claim.command_id)
+            except BusUnavailable:
+                await asyncio.sleep(0.25)
+                continue
+            if record is None:
+                return False
+            if record.nonce == claim.nonce:
+                return True
+            raise AlreadyClaimed(record)
+        raise BusUnavailable("NATS did not come back in time to decide about the claim")
+
+    async def put_elsewhere(self, account: str, kind: str, key: str, event: Any) -> None:
+        """Write one event for an account that nobody leases (a refusal of a command that names it).
+
+        Raises:
+            BusUnavailable: not written.
+        """
+        entry = Entry(
+            self._subjects.account(self.venue, account, kind, key),
+            encode(event, self._encoding),
+            f"{self.venue}-{account}-{kind}-{key}",
+            kind,
+        )
+        try:
+            await self._connection.store(entry.subject, entry.data, self._header(entry, None))
+        except (InDoubt, Refused) as error:
+            raise BusUnavailable(str(error)) from error
+
+    async def read_claim(self, command_id: str) -> Claim | None:
+        """Return the newest claim on a command.
+
+        Raises:
+            BusUnavailable: NATS did not answer.
+        """
+        last = await self._connection.last(self._stream, self._subjects.claim(self.venue, self.account, command_id))
+        return None if last is None else msgspec.json.decode(last[1], type=Claim)
+
+    async def read_last(self, kind: str, key: str) -> bytes | None:
+        """Return the newest event on an account subject.
+
+        Raises:
+            BusUnavailable: NATS did not answer.
+        """
+        last = await self._connection.last(self._stream, self._subjects.account(self.venue, self.account, kind, key))
+        return None if last is None else last[1]
+
+    async def _submit(self, messages: list[tuple[Entry, int | None]]) -> int:
+        if self._stopped or not self._connection.is_up:
+            raise BusUnavailable("NATS is away")
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._claims.append((messages, future))
+        self._idle.clear()
+        self._wake.set()
+        self._urgent.set()
+        return await future
+
+    # --- the writer -----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Write what is queued until `stop`; claims first, then events in their order."""
+        while not self._stopped:
+            if self._claims:
+                await self._write_claim()
+            elif self._spooling:
+                await self._replay()
+            elif self._queue:
+                await self._write_events()
+            else:
+                self._idle.set()
+                self._wake.clear()
+                if not (self._claims or self._queue or self._spooling or self._stopped):
+                    await self._wake.wait()
+
+    async def _write_claim(self) -> None:
+        messages, future = self._claims.popleft()
+        batch = [(entry.subject, entry.data, self._header(entry, expected)) for entry, expected in messages]
+        try:
+            sequence = await self._connection.store_batch(uuid.uuid4().hex, self._fence(batch))
+        except (BusUnavailable, InDoubt, Refused) as error:
+            if not future.done():
+                future.set_exception(error)
+            return
+        except asyncio.CancelledError:
+            if not future.done():
+                future.set_exception(BusUnavailable("the bridge is stopping"))
+            raise
+        self.written += len(batch)
+        if not future.done():
+            future.set_result(sequence)
+
+    async def _write_events(self) -> None:
+        entries = [self._queue[i] for i in range(min(GROUP, len(self._queue)))]
+        if await self._write(entries):
+            for _ in entries:
+                self._queue.popleft()
+        elif not self._stopped:
+            self._doubtful = True
+            self._to_spool([])
+
+    async def _replay(self) -> None:
+        entries, position = self.spool.peek(GROUP)
+        if not entries:
+            self.spool.clear()
+            self._spooling = False
+            log.info("spool is replayed", venue=self.venue, account=self.account)
+            return
+        if self.spool.fence not in (self.lease.fence, self.lease.previous_fence):
+            # Another bridge owned the account in between and has asked the venue: what we kept is old news.
+            log.warning("spool is from before another owner, dropped", venue=self.venue, account=self.account)
+            self.spool.clear()
+            self._spooling = False
+            return
+        fresh = await self._not_stored(entries) if self._doubtful else entries
+        if fresh is not None and (not fresh or await self._write(fresh)):
+            self._doubtful = False
+            self.spool.advance(position)
+            self._spooling = self.spool.pending_bytes > 0 or bool(self._queue)
+            if not self._spooling:
+                log.info("spool is replayed", venue=self.venue, account=self.account)
+        elif not self._stopped:
+            self._doubtful = True
+            self.spool.sync()
+            await self._pause()
+
+    async def _write(self, entries: list[Entry]) -> bool:
+        batch = self._fence([(entry.subject, entry.data, self._header(entry, None)) for entry in entries])
+        try:
+            await self._connection.store_batch(uuid.uuid4().hex, batch)
+        except Refused as error:
+            if error.code == WRONG_SEQUENCE:
+                self._fenced()
+                return False
+            if error.code == DUPLICATE_IN_BATCH:
+                return await self._write_singly(entries)
+            self._unhealthy(error)
+            return False
+        except (BusUnavailable, InDoubt) as error:
+            self._unhealthy(error)
+            return False
+        self._recovered(len(entries))
+        return True
+
+    async def _write_singly(self, entries: list[Entry]) -> bool:
+        # A batch is refused whole when one of its messages is stored already; one by one the server drops just that.
+        for entry in entries:
+            try:
+                message = self._fence([(entry.subject, entry.data, self._header(entry, None))])[0]
+                await self._connection.store(*message)
+            except Refused as error:
+                if error.code == WRONG_SEQUENCE:
+                    self._fenced()
+                    return False
+                self._unhealthy(error)
+                return False
+            except (BusUnavailable, InDoubt) as error:
+                self._unhealthy(error)
+                return False
+        self._recovered(len(entries))
+        return True
+
+    async def _not_stored(self, entries: list[Entry]) -> list[Entry] | None:
+        # After a write without an answer: whatever precedes the newest stored message of its subject is stored too.
+        stored: dict[str, str] = {}
+        try:
+            for subject in {entry.subject for entry in entries}:
+                last = await self._connection.last(self._stream, subject)
+                stored[subject] = last[2].get("Nats-Msg-Id", "") if last else ""
+        except BusUnavailable as error:
+            self._unhealthy(error)
+            return None
+        fresh: list[Entry] = []
+        for entry in reversed(entries):
+            if stored[entry.subject] == entry.msg_id:
+                stored[entry.subject] = "*"
+            if stored[entry.subject] != "*":
+                fresh.append(entry)
+        return fresh[::-1]
+
+    def _header(self, entry: Entry, expected: int | None) -> dict[str, str]:
+        base = self._headers.get(entry.kind)
+        if base is None:
+            content = "application/json" if entry.kind == "claim" else CONTENT_TYPES[self._encoding]
+            base = {"Vb-Type": entry.kind, "Vb-Schema": SCHEMA_VERSION, "Content-Type": content}
+            self._headers[entry.kind] = base
+        headers = {**base, "Nats-Msg-Id": entry.msg_id}
+        if expected is not None:
+            headers[EXPECT] = str(expected)
+        return headers
+
+    def _fence(self, batch: list[tuple[str, bytes, dict[str, str]]]) -> list[tuple[str, bytes, dict[str, str]]]:
+        batch[-1][2][EXPECT] = str(self.lease.fence)
+        batch[-1][2][EXPECT_SUBJECT] = self._subjects.lease(self.venue, self.account)
+        return batch
+
+    def _fenced(self) -> None:
+        if not self._stopped:
+            log.error("account belongs to another bridge, nothing more is written", account=self.account)
+            self.stop()
+            self._on_fenced()
+
+    def _unhealthy(self, error: BusError) -> None:
+        if self.healthy:
+            self.healthy = False
+            log.warning("account events are kept on disk", venue=self.venue, account=self.account, error=str(error))
+
+    def _recovered(self, count: int) -> None:
+        self.written += count
+        if not self.healthy:
+            self.healthy = True
+            log.info("account events reach the stream again", venue=self.venue, account=self.account)
+
+    async def _pause(self) -> None:
+        # A claim need not wait for the spool, so the pause ends early when there is one.
+        self._urgent.clear()
+        if not self._claims and not self._stopped:
+            try:
+                async with asyncio.timeout(0.5):
+                    await self._urgent.wait()
+            except TimeoutError:
+                pass
+
+    def stop(self) -> None:
+        """Stop writing. What is queued goes to the spool unless the account is another's."""
+        self._stopped = True
+        self._urgent.set()
+        while self._claims:
+            _, future = self._claims.popleft()
+            if not future.done():
+                future.set_exception(BusUnavailable("the ledger is closed"))
+        self._wake.set()
+
+    def close(self) -> None:
+        """Keep on disk what could not be written."""
+        if self._queue:
+            self._to_spool([])
+        self.spool.close()

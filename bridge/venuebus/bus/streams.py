@@ -1,0 +1,181 @@
+"""The streams of the bus: created where they are missing, checked against drift where they exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nats.errors
+import nats.js.errors
+import structlog
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from venuebus_schemas import Subjects
+
+from ..errors import BusError
+from .connection import Connection
+
+log = structlog.get_logger("venuebus.bus")
+
+DAY = 86_400.0
+NO_ROOM = 10047  # the sum of all reservations is over the server's own limit
+# Changing these does not change a guarantee, so an existing stream's own value is the operator's choice.
+OPERATORS_CHOICE = frozenset(
+    {"max_age", "max_bytes", "num_replicas", "duplicate_window", "max_msg_size", "placement", "compression"}
+)
+
+
+class StreamNames:
+    """Names of the streams below one prefix: ``VB_CMD`` and so on for ``vb``."""
+
+    def __init__(self, prefix: str) -> None:
+        root = prefix.upper().replace(".", "_")
+        self.commands = f"{root}_CMD"
+        self.account = f"{root}_ACCT"
+        self.system = f"{root}_SYS"
+        self.dead = f"{root}_DEAD"
+        self.market = f"{root}_MD"
+        self.bucket = f"{root}_STATE"
+        self.state = f"KV_{self.bucket}"
+
+
+def stream_configs(subjects: Subjects, names: StreamNames, *, replicas: int = 1, **limits: float) -> list[StreamConfig]:
+    """Return what the streams must look like. ``limits`` may hold ``command_max_age`` and the like, in seconds.
+
+    ``VB_CMD`` refuses a second message per subject, also after the first was acknowledged and over a restart: a
+    command is stored once. ``VB_ACCT`` takes atomic batches, so that a claim, its fence and the order's
+    first event are one write.
+    """
+    file: dict[str, Any] = {"storage": StorageType.FILE, "num_replicas": replicas, "allow_direct": True}
+    return [
+        StreamConfig(
+            name=names.commands,
+            subjects=[f"{subjects.root}.cmd.>"],
+            retention=RetentionPolicy.LIMITS,
+            max_msgs_per_subject=1,
+            discard=DiscardPolicy.NEW,
+            discard_new_per_subject=True,
+            max_age=limits.get("command_max_age", 7 * DAY),
+            max_bytes=int(limits.get("command_max_bytes", -1)),
+            deny_delete=True,
+            duplicate_window=120,
+            **file,
+        ),
+        StreamConfig(
+            name=names.account,
+            subjects=[f"{subjects.root}.acct.>"],
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.OLD,
+            max_age=limits.get("account_max_age", 90 * DAY),
+            max_bytes=int(limits.get("account_max_bytes", -1)),
+            deny_delete=True,
+            allow_atomic=True,
+            allow_msg_ttl=True,
+            duplicate_window=limits.get("duplicate_window", 600),
+            **file,
+        ),
+        StreamConfig(
+            name=names.system,
+            subjects=[f"{subjects.root}.sys.>"],
+            max_age=limits.get("system_max_age", 30 * DAY),
+            max_bytes=int(limits.get("system_max_bytes", 256 * 1024 * 1024)),
+            **file,
+        ),
+        StreamConfig(
+            name=names.dead,
+            subjects=[f"{subjects.root}.dead.>"],
+            max_age=limits.get("dead_max_age", 30 * DAY),
+            max_bytes=int(limits.get("dead_max_bytes", 512 * 1024 * 1024)),
+            **file,
+        ),
+        StreamConfig(
+            name=names.state,
+            subjects=[f"$KV.{names.bucket}.>"],
+            max_msgs_per_subject=1,
+            discard=DiscardPolicy.NEW,
+            allow_rollup_hdrs=True,
+            allow_msg_ttl=True,
+            deny_delete=True,
+            **file,
+        ),
+    ]
+
+
+def retained_config(subjects: Subjects, names: StreamNames, venues: list[str], *, replicas: int = 1) -> StreamConfig:
+    """Return the stream that keeps the last market data message per subject of ``venues``."""
+    return StreamConfig(
+        name=names.market,
+        subjects=[f"{subjects.root}.md.{venue}.>" for venue in venues],
+        max_msgs_per_subject=1,
+        discard=DiscardPolicy.OLD,
+        storage=StorageType.FILE,
+        num_replicas=replicas,
+        allow_direct=True,
+        deny_delete=True,
+    )
+
+
+async def ensure_stream(connection: Connection, wanted: StreamConfig, *, create: bool = True) -> None:
+    """Make ``wanted`` exist, or prove that what exists gives the same guarantees.
+
+    Raises:
+        BusError: the stream is missing and may not be created, or it differs where a guarantee hangs on it.
+    """
+    js = connection.js
+    name = str(wanted.name)
+    try:
+        info = await js.stream_info(name)
+    except nats.js.errors.NotFoundError:
+        if not create:
+            raise BusError(f"stream {name} does not exist, and bus.manage_streams forbids creating it") from None
+        try:
+            await _add(js, wanted)
+        except nats.js.errors.APIError as error:
+            raise BusError(f"stream {name} cannot be created: {error.description} ({error.err_code})") from error
+        log.info("stream created", stream=name)
+        return
+    except nats.js.errors.ServiceUnavailableError as error:
+        raise BusError("this NATS server has no JetStream: start it with -js, or name one that has") from error
+    except (TimeoutError, nats.errors.Error) as error:
+        raise BusError(f"cannot ask for stream {name}: {error or type(error).__name__}") from error
+    if wanted.name and wanted.name.endswith("_MD"):
+        await _widen(js, info.config, wanted)
+        return
+    differences = _drift(info.config, wanted)
+    if differences:
+        raise BusError(
+            f"stream {name} is not as it must be: {'; '.join(differences)}. Orders are not safe on it: change it back, "
+            "or move its messages away and delete it"
+        )
+
+
+async def _add(js: Any, wanted: StreamConfig) -> None:
+    try:
+        await js.add_stream(wanted)
+    except nats.js.errors.APIError as error:
+        if error.err_code != NO_ROOM:
+            raise
+        log.warning("the server cannot reserve the stream's size, so it is unlimited", stream=wanted.name)
+        wanted.max_bytes = -1
+        await js.add_stream(wanted)
+
+
+async def _widen(js: Any, existing: StreamConfig, wanted: StreamConfig) -> None:
+    missing = [subject for subject in wanted.subjects or [] if subject not in (existing.subjects or [])]
+    if missing:
+        existing.subjects = [*(existing.subjects or []), *missing]
+        await js.update_stream(existing)
+
+
+def _drift(existing: StreamConfig, wanted: StreamConfig) -> list[str]:
+    differences = []
+    for field, value in vars(wanted).items():
+        if value is None or field in OPERATORS_CHOICE or field == "metadata":
+            continue
+        now = getattr(existing, field, None)
+        if _plain(now) != _plain(value):
+            differences.append(f"{field} is {_plain(now)}, expected {_plain(value)}")
+    return differences
+
+
+def _plain(value: Any) -> Any:
+    value = getattr(value, "value", value)
+    return False if value is None else value

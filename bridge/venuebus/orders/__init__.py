@@ -1,0 +1,1 @@
+"""Orders: commands in, outcomes out, at most once."""

@@ -1,0 +1,145 @@
+"""One command on its way through the bridge."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from dataclasses import dataclass, field
+
+from venuebus_schemas import (
+    Amend,
+    AnyCommand,
+    Cancel,
+    Order,
+    OrderStatus,
+    Reason,
+    ResolvedBy,
+    Result,
+    ResultStatus,
+    Submit,
+    Verb,
+)
+
+from ..bus.commands import Delivery
+from ..bus.ledger import Claim
+
+
+@dataclass(slots=True)
+class Job:
+    """A command with what the bridge has learned about it so far."""
+
+    account: str
+    command_id: str
+    verb: Verb
+    delivery: Delivery | None
+    ts_received: int
+    body: bytes
+    command: AnyCommand | None = None
+    expires_at: int | None = None
+    deadline: float | None = None
+    """`time.monotonic` at which the command must not be sent any more; ``None`` for never."""
+    client_order_id: str | None = None
+    order: Order | None = None
+    claim: Claim | None = None
+    attempts: int = 0
+    ts_sent: int | None = None
+    acknowledged: bool = False
+    nonce: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def time_left(self, default: float) -> float:
+        """Seconds in which the command may still be sent; ``default`` where it does not expire."""
+        return default if self.deadline is None else self.deadline - time.monotonic()
+
+    def body_hash(self) -> str:
+        """Identity of what was asked, to tell a redelivery from another command under the same id."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    def make_claim(self, *, keys: dict[str, str], epoch: int, sent: bool) -> Claim:
+        """Return the record that goes on the ledger before the first byte goes out."""
+        command = self.command
+        self.claim = Claim(
+            command_id=self.command_id,
+            verb=self.verb,
+            nonce=self.nonce,
+            body=self.body.decode("utf-8", "replace") if sent else "",
+            body_hash=self.body_hash(),
+            client_order_id=self.client_order_id,
+            venue_order_id=self.order.venue_order_id if self.order else getattr(command, "venue_order_id", None),
+            symbol=getattr(command, "symbol", None) or (self.order.symbol if self.order else None),
+            keys=keys,
+            ts_received=self.ts_received,
+            ts_claimed=time.time_ns(),
+            expires_at=self.expires_at,
+            epoch=epoch,
+            attempt=max(1, self.attempts),
+            sent=sent,
+        )
+        return self.claim
+
+    def result(
+        self,
+        status: ResultStatus,
+        *,
+        reason: Reason | None = None,
+        text: str | None = None,
+        venue_order_id: str | None = None,
+        resolved_by: ResolvedBy | None = None,
+    ) -> Result:
+        """Return the result that this command ends in for now."""
+        return Result(
+            command_id=self.command_id,
+            verb=self.verb,
+            status=status,
+            reason=reason,
+            text=text,
+            client_order_id=self.client_order_id,
+            venue_order_id=venue_order_id or (self.order.venue_order_id if self.order else None),
+            attempts=self.attempts,
+            ts_received=self.ts_received,
+            ts_sent=self.ts_sent,
+            ts_answered=time.time_ns() if self.ts_sent and status != ResultStatus.UNKNOWN else None,
+            resolved_by=resolved_by,
+        )
+
+
+def chain_key(job: Job) -> str:
+    """Return what orders this command among others: commands with one key run one after the other."""
+    command = job.command
+    if isinstance(command, Submit):
+        return f"{job.account}/{job.client_order_id}"
+    if isinstance(command, Amend | Cancel):
+        return f"{job.account}/{job.client_order_id or command.venue_order_id}"
+    return f"{job.account}/{job.verb}/{job.command_id}"
+
+
+def default_client_order_id(command_id: str) -> str:
+    """Return the client order id of a submit that names none: the command id, or one derived where that is longer."""
+    if len(command_id) <= 32:
+        return command_id
+    return "vb" + hashlib.sha256(command_id.encode()).hexdigest()[:30]
+
+
+def pending_order(job: Job, command: Submit) -> Order:
+    """Return the order as it stands before the venue has heard of it."""
+    extra: dict[str, str] = {}
+    if command.stop_price is not None:
+        extra["stop_price"] = command.stop_price
+    return Order(
+        symbol=command.symbol,
+        side=command.side,
+        order_type=command.order_type,
+        status=OrderStatus.PENDING_NEW,
+        quantity=command.quantity,
+        quote_quantity=command.quote_quantity,
+        filled_quantity="0",
+        leaves_quantity=command.quantity,
+        price=command.price,
+        trigger_price=command.trigger_price,
+        time_in_force=command.time_in_force,
+        position_effect=command.position_effect,
+        client_order_id=job.client_order_id,
+        command_id=job.command_id,
+        ts_recv=time.time_ns(),
+        extra=extra or None,
+    )

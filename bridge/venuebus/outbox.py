@@ -1,0 +1,175 @@
+"""Market data on its way to NATS: one hop, bounded, the newest kept.
+
+While NATS takes what it is given, an event is encoded at once and leaves in the next batch. When NATS is away or
+slow, what has a state (quote, book, ticker, bar, instrument) is conflated to the newest per subject, and what is
+a sequence (trade, book delta) is kept up to a bound, oldest dropped first. Drops are counted, and ``seq``, which is
+given before anything is dropped, shows them to every reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+from venuebus_schemas import Bar, Book, BookDelta, Encoding, Event, Instrument, Quote, Subjects, Ticker, Trade
+from venuebus_schemas.codec import encode_json, encode_msgpack
+
+log = structlog.get_logger("venuebus.outbox")
+
+CONFLATED: frozenset[type[Event]] = frozenset({Quote, Book, Ticker, Bar, Instrument})
+MARKET_TYPES: tuple[type[Event], ...] = (Quote, Trade, Book, BookDelta, Ticker, Bar, Instrument)
+YIELD_EVERY = 512  # publishes between two looks at the loop: nats-py itself never yields before 2 MiB
+
+
+class MarketPublisher(Protocol):
+    """Where encoded market data goes: core NATS."""
+
+    @property
+    def is_congested(self) -> bool:
+        """Tell whether nothing more should be handed over now."""
+
+    async def publish(self, subject: str, data: bytes) -> None:
+        """Hand one message over; raises if it cannot be taken."""
+
+
+class _Lane:
+    __slots__ = ("conflate", "seq", "subject")
+
+    def __init__(self, subject: str, conflate: bool) -> None:
+        self.subject = subject
+        self.conflate = conflate
+        self.seq = 0
+
+
+class MarketOutbox:
+    """The market data of one venue. `publish` is called per event, `run` drains.
+
+    Args:
+        max_events: most events kept while NATS is away or slow; also the bound of its memory.
+        observe: called with each event after it was stamped, if anybody wants to see it.
+    """
+
+    def __init__(
+        self,
+        publisher: MarketPublisher,
+        subjects: Subjects,
+        venue: str,
+        *,
+        encoding: Encoding = "json",
+        max_events: int = 10_000,
+        observe: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.venue = venue
+        self.epoch = 0
+        self.published = 0
+        self.dropped = 0
+        self.conflated = 0
+        self.observe = observe
+        self._publisher = publisher
+        self._subjects = subjects
+        self._encode = encode_json if encoding == "json" else encode_msgpack
+        self._lanes: dict[type[Event], dict[str, _Lane]] = {kind: {} for kind in MARKET_TYPES}
+        self._ready: list[tuple[_Lane, bytes]] = []
+        self._states: dict[str, tuple[_Lane, bytes]] = {}
+        self._sequence: deque[tuple[_Lane, bytes]] = deque()
+        self._max_events = max_events
+        self._congested = False
+        self._wake = asyncio.Event()
+        self._batch_max = 0
+
+    def restart(self, epoch: int) -> None:
+        """Begin a new epoch: every subject counts from 1 again."""
+        self.epoch = epoch
+        for lanes in self._lanes.values():
+            for lane in lanes.values():
+                lane.seq = 0
+
+    def publish(self, event: Event) -> None:
+        """Take one market data event (its type must be one of `MARKET_TYPES`)."""
+        kind = event.__class__
+        symbol = event.symbol  # type: ignore[attr-defined]
+        lane = self._lanes[kind].get(symbol)
+        if lane is None:
+            lane = self._open_lane(kind, symbol)
+        lane.seq = event.seq = lane.seq + 1
+        event.venue = self.venue
+        event.epoch = self.epoch
+        if self.observe is not None:
+            self.observe(event)
+        if self._congested or len(self._ready) >= self._max_events:
+            self._hold(lane, self._encode(event))
+            return
+        self._ready.append((lane, self._encode(event)))
+        if len(self._ready) == 1:
+            self._wake.set()
+
+    def _open_lane(self, kind: type[Event], symbol: str) -> _Lane:
+        tag = str(kind.__struct_config__.tag)
+        lane = _Lane(self._subjects.market(self.venue, tag, symbol), kind in CONFLATED)
+        self._lanes[kind][symbol] = lane
+        return lane
+
+    def _hold(self, lane: _Lane, data: bytes) -> None:
+        if lane.conflate:
+            if lane.subject in self._states:
+                self.conflated += 1
+            self._states[lane.subject] = (lane, data)
+            return
+        if len(self._sequence) >= self._max_events:
+            self._sequence.popleft()
+            self.dropped += 1
+        self._sequence.append((lane, data))
+
+    @property
+    def waiting(self) -> int:
+        """Events that NATS has not been given yet."""
+        return len(self._ready) + len(self._states) + len(self._sequence)
+
+    async def run(self) -> None:
+        """Drain for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._ready = self._ready, []
+            await self._drain(batch)
+
+    async def _drain(self, batch: list[tuple[_Lane, bytes]]) -> None:
+        publish = self._publisher.publish
+        done = 0
+        try:
+            for lane, data in batch:
+                await publish(lane.subject, data)
+                done += 1
+                if not done % YIELD_EVERY:
+                    await asyncio.sleep(0)
+        except Exception as error:  # noqa: BLE001 - whatever the client raises, the rest is kept and tried again
+            self._refused(error)
+        self.published += done
+        for lane, data in batch[done:]:
+            self._hold(lane, data)
+        if done < len(batch) or self._publisher.is_congested:
+            self._congested = True
+            await self._wait_for_room()
+        if self._states or self._sequence:
+            self._release()
+
+    def _refused(self, error: Exception) -> None:
+        if not self._congested:
+            log.warning("market data is conflated, NATS does not take it", venue=self.venue, error=str(error))
+
+    async def _wait_for_room(self) -> None:
+        # nats-py tells nobody when its buffer empties, so this looks.
+        while self._publisher.is_congested:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        self._congested = False
+
+    def _release(self) -> None:
+        held = [*self._sequence, *self._states.values()]
+        self._sequence.clear()
+        self._states.clear()
+        self._ready = [*held, *self._ready]
+        if self._ready:
+            self._wake.set()

@@ -1,0 +1,443 @@
+"""One venue of the bridge: own its accounts, recover what was open, trade, and hand over cleanly.
+
+    standby → acquire the leases → read the ledger back → ledger, sessions, commands, requests run → drain → release
+
+Everything that runs for a venue is a task of `VenueRunner.run`, named, owned and ended here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from venuebus_schemas import DeadLetterOrigin, Event, Quote, Reason, SessionState, Subjects
+
+from . import __version__
+from .bus.commands import CommandSource
+from .bus.connection import BusUnavailable, Connection
+from .bus.journal import Checkpoint, Journal
+from .bus.lease import RENEW, Lease
+from .bus.ledger import Ledger
+from .bus.notices import Notices
+from .bus.service import VenueService
+from .bus.spool import Spool
+from .bus.streams import StreamNames
+from .config import BusConfig
+from .errors import BusError
+from .limits import RateLimits
+from .orders.account import Account
+from .orders.checks import Observers
+from .orders.engine import Engine
+from .orders.reconcile import Reconciler
+from .orders.resolver import Resolver
+from .orders.risk import RiskLimits
+from .outbox import MarketOutbox, MarketPublisher
+from .requests import Requests
+from .sessions import Sessions
+from .state import VenueState
+from .venue import Interceptor, VenueConfig, VenueSpec
+
+log = structlog.get_logger("venuebus.venue")
+
+STANDBY_POLL = 0.5
+CHECKPOINT_EVERY = 3.0
+DRAIN = 5.0  # seconds in which commands under way may still come to an end when the bridge stops
+
+
+class VenueRunner:
+    """Runs one venue until `stop`."""
+
+    def __init__(
+        self,
+        venue: str,
+        spec: VenueSpec[Any],
+        config: VenueConfig,
+        bus: BusConfig,
+        connection: Connection,
+        publisher: MarketPublisher,
+        names: StreamNames,
+        subjects: Subjects,
+        owner: str,
+        spool_dir: Path,
+        *,
+        interceptors: tuple[Interceptor, ...],
+        observers: Observers,
+        told: Callable[[str, SessionState, str], None],
+    ) -> None:
+        self.venue = venue
+        self.spec = spec
+        self.config = config
+        self.subjects = subjects
+        self._bus = bus
+        self._connection = connection
+        self._names = names
+        self._stop = asyncio.Event()
+        self._fenced = asyncio.Event()
+        self._last_quotes: dict[str, Quote] = {}
+        self._observers = observers
+        self.notices = Notices(connection, subjects, venue, encoding=bus.encoding)
+        self.state = VenueState(venue, self.notices, told, owner)
+        self.limits = RateLimits(spec.limits(config) if spec.limits is not None else ())
+        risk = RiskLimits(config, self._last_quotes.get)
+        self.outbox = MarketOutbox(
+            publisher, subjects, venue, encoding=bus.encoding, max_events=bus.outbox_max,
+            observe=self._observer(observers, risk.needs_quotes),
+        )  # fmt: skip
+        self._capabilities = self._with_overrides(spec)
+        self.accounts = {name: self._account(name, owner, spool_dir, observers) for name in config.account_names()}
+        self.leases = {name: account.ledger.lease for name, account in sorted(self.accounts.items())}
+        self._interceptors = (risk, *interceptors) if risk.is_active else interceptors
+        self._build(spec, config)
+
+    def _build(self, spec: VenueSpec[Any], config: VenueConfig) -> None:
+        policy = self._capabilities.lookup
+        self.engine = Engine(
+            self.venue, self.accounts, gate := _LateGate(), self._capabilities, self.subjects,
+            interceptors=self._interceptors, limits=self.limits,
+            request_timeout=min(config.request_timeout or self._capabilities.request_timeout, 15.0),
+            dead_letter=self._dead_command, epoch=lambda: self.sessions.epoch,
+        )  # fmt: skip
+        self.resolver = Resolver(self.engine, self.accounts, gate, policy, self.venue)
+        self.reconciler = Reconciler(self.resolver, policy, fills_lookback=config.fills_lookback)
+        self.sessions = gate.sessions = Sessions(
+            self.venue, spec, config, self.accounts, self.outbox, self.notices, self.limits, self.state,
+            self.reconciler,
+        )  # fmt: skip
+        self.requests = Requests(
+            self.venue, self.accounts, self.sessions, self.engine, self.resolver, self.subjects,
+            encoding=self._bus.encoding, status=self.status, market_data=config.market_data,
+            on_halt=self._save_soon,
+        )  # fmt: skip
+        self._source = CommandSource(
+            self._connection, self._names.commands, f"{self.subjects.root}.cmd.{self.venue}.>", f"bridge_{self.venue}"
+        )
+        self._service = VenueService(self._connection, self.subjects, self.venue, __version__)
+        self._checkpoint_now = asyncio.Event()
+
+    def _with_overrides(self, spec: VenueSpec[Any]) -> Any:
+        lookup = spec.capabilities.lookup
+        if self.config.resolve_min_age is not None:
+            lookup = msgspec.structs.replace(lookup, min_age=self.config.resolve_min_age)
+        if self.config.resolve_answers is not None:
+            lookup = msgspec.structs.replace(lookup, answers=self.config.resolve_answers)
+        return msgspec.structs.replace(spec.capabilities, lookup=lookup)
+
+    def _account(self, name: str, owner: str, spool_dir: Path, observers: Observers) -> Account:
+        lease = Lease(self._connection, self._names, self.subjects, self.venue, name, owner)
+        ledger = Ledger(
+            self._connection, self._names, self.subjects, self.venue, lease,
+            Spool(spool_dir / f"{self._names.account}.{self.venue}.{name}.spool", self._bus.spool_max_bytes),
+            encoding=self._bus.encoding, max_queue=self._bus.outbox_max,
+            on_fenced=self._fenced.set, on_overflow=self._overflow,
+        )  # fmt: skip
+        journal = Journal(self._connection, self._names, self.subjects, self.venue, name)
+        return Account(
+            self.venue, name, ledger, journal,
+            observe=observers.observe if observers else None,
+            on_settled=lambda account, order: self.resolver.heard(account, order),
+        )  # fmt: skip
+
+    def _observer(self, observers: Observers, quotes: bool) -> Callable[[Event], None] | None:
+        if not quotes:
+            return observers.observe if observers else None
+
+        def look(event: Event) -> None:
+            if event.__class__ is Quote:
+                self._last_quotes[event.symbol] = event
+            if observers:
+                observers.observe(event)
+
+        return look
+
+    def _dead_command(self, raw: bytes, text: str, subject: str) -> None:
+        self.notices.dead_letter(raw, text, origin=DeadLetterOrigin.COMMAND, subject=subject)
+
+    def _overflow(self) -> None:
+        # What the venue tells could not be kept any more, so stop listening: it will be asked for later.
+        log.error("the spool is full: the session ends, the venue is asked again later", venue=self.venue)
+        self._fenced.set()
+
+    # --- the life -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Own the venue whenever possible, until `stop`."""
+        notices = asyncio.create_task(self.notices.run(), name=f"{self.venue}-notices")
+        try:
+            while not self._stop.is_set():
+                if not await self._acquire():
+                    continue
+                self._fenced.clear()
+                try:
+                    await self._as_owner()
+                except BusError as error:
+                    log.error("venue interrupted", venue=self.venue, error=str(error))
+                    self.state.set(SessionState.DOWN, str(error), reason=Reason.INTERNAL)
+                    await asyncio.sleep(1.0)
+        finally:
+            self.state.set(SessionState.CLOSED)
+            await self.notices.settle(2.0)
+            notices.cancel()
+            await asyncio.wait({notices}, timeout=1.0)
+
+    async def stop(self) -> None:
+        """Ask `run` to come to its end."""
+        self._stop.set()
+        self.state.wake()
+
+    async def _acquire(self) -> bool:
+        taken: list[Lease] = []
+        for lease in self.leases.values():
+            try:
+                held = await lease.try_acquire()
+            except BusUnavailable as error:
+                self.state.set(SessionState.DOWN, f"waiting for NATS: {error}", reason=Reason.NOT_CONNECTED)
+                held = False
+            else:
+                if not held and self.state.state is not SessionState.STANDBY:
+                    self.state.set(SessionState.STANDBY, f"account {lease.account} is owned by {lease.holder}")
+            if not held:
+                for other in taken:
+                    await other.release()
+                await self._sleep(STANDBY_POLL)
+                return False
+            taken.append(lease)
+        return True
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            pass
+
+    async def _as_owner(self) -> None:
+        lease_task = asyncio.create_task(self._keep_leases(), name=f"{self.venue}-lease")
+        try:
+            await self._recover()
+        except BaseException:
+            lease_task.cancel()
+            raise
+        tasks = {
+            lease_task,
+            *(asyncio.create_task(a.ledger.run(), name=f"{self.venue}-ledger") for a in self.accounts.values()),
+            asyncio.create_task(self.outbox.run(), name=f"{self.venue}-outbox"),
+            session := asyncio.create_task(self.sessions.run(), name=f"{self.venue}-sessions"),
+            source := asyncio.create_task(self._source.run(self.engine.handle), name=f"{self.venue}-commands"),
+            asyncio.create_task(self.engine.keep_held(), name=f"{self.venue}-held"),
+            checkpoint := asyncio.create_task(self._keep_checkpoint(), name=f"{self.venue}-checkpoint"),
+        }
+        waits = {
+            asyncio.create_task(self._stop.wait(), name="stop"),
+            asyncio.create_task(self._fenced.wait(), name="fenced"),
+        }
+        try:
+            await self._service.start(self.requests.query, self.requests.control, {"accounts": ",".join(self.accounts)})
+            done, _ = await asyncio.wait({*tasks, *waits}, return_when="FIRST_COMPLETED")
+            for task in done & tasks:
+                if task.exception() is not None:
+                    raise BusError(f"{task.get_name()} failed: {task.exception()}") from task.exception()
+        finally:
+            await self._leave(tasks, waits, session, source, checkpoint)
+
+    async def _leave(
+        self,
+        tasks: set[asyncio.Task[None]],
+        waits: set[Any],
+        session: asyncio.Task[None],
+        source: asyncio.Task[None],
+        checkpoint: asyncio.Task[None],
+    ) -> None:
+        fenced = self._fenced.is_set()
+        await self._cancel({source, checkpoint, *waits})
+        if not fenced:
+            await self.engine.drain(DRAIN)
+        await self._service.stop()
+        await self._cancel({session})
+        await self.engine.drain(0.1 if fenced else 1.0)
+        await self.resolver.close()
+        for account in self.accounts.values():
+            if not fenced:
+                await account.ledger.settle(3.0)
+                await self._checkpoint(account)
+            account.ledger.stop()
+        await self._cancel(tasks)
+        for account in self.accounts.values():
+            account.ledger.close()
+        if not fenced:
+            for lease in self.leases.values():
+                await lease.release()
+        self._reset()
+
+    def _reset(self) -> None:
+        """Make the parts anew that hold state of this ownership; the next one reads the ledger again."""
+        if self._stop.is_set():
+            return
+        for name, account in self.accounts.items():
+            lease = account.ledger.lease
+            fresh = self._account(name, lease.owner, account.ledger.spool.path.parent, self._observers)
+            self.accounts[name] = fresh
+        self.leases = {name: account.ledger.lease for name, account in sorted(self.accounts.items())}
+        epoch = self.sessions.epoch
+        self._build(self.spec, self.config)
+        self.sessions.epoch = epoch
+
+    @staticmethod
+    async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=6.0)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW)
+            for lease in self.leases.values():
+                if not await lease.renew():
+                    log.error("lease lost", venue=self.venue, account=lease.account)
+                    self._fenced.set()
+                    return
+
+    # --- the ledger read back -------------------------------------------------------------------------------
+
+    async def _recover(self) -> None:
+        for account in self.accounts.values():
+            started = time.monotonic()
+            checkpoint = await account.journal.load()
+            count = await self._read_back(account, checkpoint)
+            if checkpoint is not None:
+                self.sessions.first_gap_reason = "restart"
+                account.halted = checkpoint.halted
+                account.last_fill_ns = max(account.last_fill_ns, checkpoint.last_fill_ns)
+                for operation, until in checkpoint.bans.items():
+                    if until > time.time_ns():
+                        self.limits.ban((until - time.time_ns()) / 1e9, operation)
+            elif count:
+                self.sessions.first_gap_reason = "restart"
+            account.restart(time.time_ns() // 1_000_000)
+            if account.tracker.open or account.open_claims:
+                log.info(
+                    "ledger read back", venue=self.venue, account=account.name, messages=count,
+                    open_orders=len(account.tracker.open), open_claims=len(account.open_claims),
+                    seconds=round(time.monotonic() - started, 3),
+                )  # fmt: skip
+        self.sessions.halted = all(account.halted for account in self.accounts.values())
+        for account in self.accounts.values():
+            self.resolver.recover(account)
+
+    async def _read_back(self, account: Account, checkpoint: Checkpoint | None) -> int:
+        count = 0
+        if checkpoint is not None:
+            for command_id in checkpoint.open_claims:
+                claim = await account.ledger.read_claim(command_id)
+                if claim is not None and claim.sent:
+                    account.open_claims[command_id] = claim
+            account.told_unknown.update(checkpoint.told_unknown)
+            for key in checkpoint.open_orders:
+                data = await account.ledger.read_last("order", key)
+                if data is not None:
+                    account.restore("order", data, 0)
+        async for subject, data, stored in account.journal.since(checkpoint.sequence + 1 if checkpoint else 0):
+            kind = self.subjects.parse(subject).kind
+            try:
+                account.restore(kind, data, stored)
+            except (msgspec.DecodeError, ValueError) as error:
+                log.error("ledger holds a message that cannot be read", subject=subject, error=str(error))
+                continue
+            count += 1
+        return count
+
+    async def _keep_checkpoint(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(CHECKPOINT_EVERY):
+                    await self._checkpoint_now.wait()
+            except TimeoutError:
+                pass
+            self._checkpoint_now.clear()
+            for account in self.accounts.values():
+                await self._checkpoint(account)
+
+    def _save_soon(self) -> None:
+        self._checkpoint_now.set()
+
+    async def _checkpoint(self, account: Account) -> None:
+        try:
+            # The sequence is read before the state is taken: what is written in between is read twice, never missed.
+            sequence = await account.journal.last_sequence()
+        except BusUnavailable:
+            return
+        if account.ledger.is_behind:
+            return
+        bans = {name: time.time_ns() + int(left * 1e9) for name, left in self.limits.state().items()}
+        await account.journal.save(account.checkpoint(sequence, bans))
+
+    # --- what operators see ---------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """Return state, accounts, unknown orders, limits and rates, as ``ctl.<venue>.status`` tells them."""
+        return {
+            "venue": self.venue,
+            "plugin": self.spec.name,
+            "state": str(self.state.state),
+            "reason": str(self.state.reason) if self.state.reason else None,
+            "text": self.state.text or None,
+            "since": self.state.since_ns,
+            "epoch": self.sessions.epoch,
+            "reconnects": self.sessions.reconnects,
+            "halted": self.sessions.halted,
+            "symbols": list(self.config.symbols),
+            "market_data": list(self.config.market_data),
+            "accounts": [self._account_status(account) for account in self.accounts.values()],
+            "unknown": [
+                {
+                    "account": name, "command_id": command_id, "verb": str(job.verb),
+                    "client_order_id": job.client_order_id, "ts_received": job.ts_received,
+                    "symbol": getattr(job.command, "symbol", None),
+                }
+                for (name, command_id), job in self.engine.unresolved.items()
+            ],
+            "limits": {"refused": self.limits.refused, "waiting": self.limits.waiting, "bans": dict(self.limits.state())},
+            "breaker": self.engine.breaker.open_operations(),
+            "rates": {
+                "events_in": self.sessions.received,
+                "market_out": self.outbox.published,
+                "market_waiting": self.outbox.waiting,
+                "market_dropped": self.outbox.dropped,
+                "market_conflated": self.outbox.conflated,
+                "account_out": sum(account.published for account in self.accounts.values()),
+                "dead_letters": self.notices.dead_letters,
+                **{f"commands_{name}": count for name, count in self.engine.counts.items()},
+            },
+        }  # fmt: skip
+
+    @staticmethod
+    def _account_status(account: Account) -> dict[str, Any]:
+        return {
+            "account": account.name,
+            "lease": account.ledger.lease.is_held,
+            "reconciled": account.reconciled,
+            "halted": account.halted,
+            "open_orders": len(account.tracker.open),
+            "open_claims": len(account.open_claims),
+            "spooled_bytes": account.ledger.spool.pending_bytes,
+        }
+
+
+class _LateGate:
+    """The gate before the sessions exist: the engine and the sessions need each other."""
+
+    sessions: Sessions
+
+    def session(self) -> Any:
+        return self.sessions.session()
+
+    def closed_for(self, account: str, verb: Any) -> Any:
+        return self.sessions.closed_for(account, verb)
+
+    async def changed(self) -> None:
+        await self.sessions.changed()
