@@ -1,0 +1,460 @@
+"""The trading socket: login, one query at a time, and who waits for which order's or cancel's first answer."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+from venuebus import FatalError, OutcomeUnknown, RetryableError, VenueContext
+from venuebus_schemas import Reason
+
+from . import codes, protocol, requests
+from .config import CtpConfig
+from .convert import key_of, order_key, sys_key
+from .link import Link
+from .messages import ActionRow, InputOrderRow, OrderRow, RspUserLogin, TradeRow
+from .requests import Filter, InputOrder, InputOrderAction, Outgoing
+
+T = TypeVar("T")
+ATTEMPTS = 3
+
+
+class VenueRefused(Exception):
+    """The counter answered with an error number: the request had no effect."""
+
+    def __init__(self, number: int, text: str) -> None:
+        super().__init__(codes.describe(number, text))
+        self.number = number
+
+
+class InsertTicket:
+    """One order that waits for its first report or refusal."""
+
+    def __init__(self, order: InputOrder, key: str) -> None:
+        self.order = order
+        self.key = key
+        self.request_id = 0
+        self.report: asyncio.Future[OrderRow] = asyncio.get_running_loop().create_future()
+
+    def is_meant(self, event: protocol.InsertRefused) -> bool:
+        """Tell whether a refusal is about this order; others' refusals are broadcast with OrderRefs like ours."""
+        echo = event.order
+        if echo is None:
+            return False
+        if not event.broadcast and event.request_id:
+            return event.request_id == self.request_id
+        return _same(self.order, echo) and echo.RequestID in (0, self.request_id)
+
+
+def _same(order: InputOrder, echo: InputOrderRow) -> bool:
+    return (
+        echo.OrderRef.strip() == order.OrderRef
+        and echo.InstrumentID == order.InstrumentID
+        and echo.Direction == order.Direction
+        and echo.LimitPrice == order.LimitPrice
+        and echo.VolumeTotalOriginal == order.VolumeTotalOriginal
+    )
+
+
+class CancelTicket:
+    """One cancel that waits for the order's end or a refusal."""
+
+    def __init__(self, action: InputOrderAction) -> None:
+        self.action = action
+        self.request_id = 0
+        self.by_ref = (
+            order_key(action.FrontID, action.SessionID or 0, action.OrderRef)
+            if action.FrontID is not None and action.OrderRef is not None
+            else None
+        )
+        self.by_sys = sys_key(action.ExchangeID, action.OrderSysID) if action.OrderSysID else None
+        self.report: asyncio.Future[OrderRow] = asyncio.get_running_loop().create_future()
+
+    def concerns(self, row: OrderRow) -> bool:
+        """Tell whether ``row`` is a state of the order to be canceled."""
+        if self.by_sys is not None:
+            return self.by_sys == sys_key(row.ExchangeID, row.OrderSysID)
+        return self.by_ref == key_of(row)
+
+    def is_meant(self, event: protocol.ActionRefused) -> bool:
+        """Tell whether a refusal is about this cancel."""
+        echo = event.action
+        if echo is None:
+            return False
+        number = echo.RequestID or (0 if event.broadcast else event.request_id)
+        if number:
+            return number == self.request_id
+        return self._names(echo)
+
+    def _names(self, echo: ActionRow) -> bool:
+        if self.by_sys is not None:
+            return self.by_sys == sys_key(echo.ExchangeID, echo.OrderSysID)
+        return self.by_ref == order_key(echo.FrontID, echo.SessionID, echo.OrderRef)
+
+
+class TradingLink:
+    """Requests and answers of the trading socket. Reports go to the three callbacks, in the gateway's order."""
+
+    def __init__(
+        self,
+        ctx: VenueContext[CtpConfig],
+        http: aiohttp.ClientSession,
+        *,
+        on_order: Callable[[OrderRow], None],
+        on_trade: Callable[[TradeRow], None],
+        on_login: Callable[[RspUserLogin, bool], None],
+    ) -> None:
+        self._ctx = ctx
+        self._config = ctx.config
+        self._on_order, self._on_trade, self._on_login = on_order, on_trade, on_login
+        self.protocol = protocol.TdProtocol(first_request_id=1 + ctx.now_ns() // 1_000_000 % 1_000_000_000)
+        self.link = Link("td", http, self._receive, self._lost)
+        self.front_down = False
+        self._login: asyncio.Future[None] | None = None
+        self._inserts: list[InsertTicket] = []
+        self._cancels: list[CancelTicket] = []
+        self._inserting = asyncio.Lock()
+        self._querying = False
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._order = 0
+        self._answered: asyncio.Future[protocol.Query] | None = None
+        self._progress: Callable[[], None] | None = None
+
+    # --- login ----------------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Open the socket and log in, once.
+
+        Raises:
+            FatalError: the credentials are refused; trying again would lock the account.
+            RetryableError: no answer in time (a front that is away never answers), or "not now".
+        """
+        config = self._config
+        await self.link.open(config.td_url, timeout=config.connect_timeout, heartbeat=config.heartbeat)
+        self._login = asyncio.get_running_loop().create_future()
+        try:
+            data = self.protocol.log_in(config.user_id, config.password.reveal())
+        except requests.BadField as error:
+            raise FatalError(str(error), reason=Reason.INVALID) from None
+        await self.link.send(data)
+        try:
+            async with asyncio.timeout(config.login_timeout):
+                await self._login
+        except TimeoutError as error:
+            text = f"td: no answer to the login within {config.login_timeout:g} s: is the front up?"
+            raise RetryableError(text, reason=Reason.TIMEOUT) from error
+
+    async def close(self) -> None:
+        """Fail everybody who waits, and close the socket."""
+        self._fail_all("the session was closed")
+        await self.link.close()
+
+    @property
+    def login(self) -> RspUserLogin:
+        """The CTP session that is logged in now.
+
+        Raises:
+            RetryableError: there is none.
+        """
+        found = self.protocol.login
+        if found is None:
+            raise RetryableError("td: not logged in")
+        return found
+
+    # --- queries --------------------------------------------------------------------------------------------
+
+    async def query(self, request: str, filters: Outgoing | None = None, *, priority: int = 1) -> list[bytes]:
+        """Return all rows of a query, still encoded; lower ``priority`` goes first.
+
+        One at a time, at the configured pace; "too fast" and "busy" are asked again after growing pauses.
+
+        Raises:
+            RetryableError: no complete answer. VenueRefused: the counter refuses the query.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            async with self._turn(priority):
+                query = await self._ask(request, filters or Filter())
+            if query.number == 0:
+                return query.rows
+            if query.number == codes.FRONT_DOWN:
+                self._front_lost()
+                raise RetryableError(f"{request}: {codes.describe(query.number, query.text)}")
+            if query.number not in codes.QUERY_RETRYABLE:
+                raise VenueRefused(query.number, query.text)
+            self._ctx.count("query_busy")
+            self._ctx.limits.ban(self._config.query_interval * attempt, "query")
+        raise RetryableError(f"{request}: {codes.describe(query.number, query.text)}, {ATTEMPTS} times")
+
+    async def rows(self, request: str, kind: type[T], filters: Outgoing | None = None, *, priority: int = 1) -> list[T]:
+        """Return all rows of a query as structs; what cannot be read is kept as a dead letter and counted.
+
+        Raises:
+            RetryableError: no complete answer. VenueRefused: the counter refuses the query.
+        """
+        decoded = []
+        for raw in await self.query(request, filters, priority=priority):
+            try:
+                decoded.append(protocol.row(raw, kind))
+            except ValueError as error:
+                self.unreadable(raw, f"{request}: {error}")
+        return decoded
+
+    def unreadable(self, raw: bytes, text: str) -> None:
+        """Keep what could not be understood."""
+        self._ctx.count("unreadable")
+        self._ctx.dead_letter(raw, text, content_type="application/json")
+
+    @asynccontextmanager
+    async def _turn(self, priority: int) -> AsyncIterator[None]:
+        if self._querying:
+            self._order += 1
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (priority, self._order, waiter))
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled():
+                    self._next_turn()
+                raise
+        self._querying = True
+        try:
+            yield
+        finally:
+            self._next_turn()
+
+    def _next_turn(self) -> None:
+        while self._waiting:
+            waiter = heapq.heappop(self._waiting)[2]
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._querying = False
+
+    async def _ask(self, request: str, filters: Outgoing) -> protocol.Query:
+        await self._ctx.limits.acquire("query")
+        if not self.link.is_open:
+            raise RetryableError("td: the socket is closed")
+        loop = asyncio.get_running_loop()
+        query, data = self.protocol.start(request, filters)
+        self._answered = loop.create_future()
+        timeout = self._config.query_timeout
+        try:
+            await self.link.send(data)
+            async with asyncio.timeout(timeout) as scope:
+                self._progress = lambda: scope.reschedule(loop.time() + timeout)
+                return await self._answered
+        except TimeoutError as error:
+            self._ctx.count("query_timeout")
+            text = f"{request}: no complete answer within {timeout:g} s ({len(query.rows)} rows)"
+            raise RetryableError(text, reason=Reason.TIMEOUT) from error
+        finally:
+            self.protocol.give_up()
+            self._answered = self._progress = None
+
+    # --- orders ---------------------------------------------------------------------------------------------
+
+    async def insert(
+        self, order: InputOrder, sending: Callable[[], None], written: Callable[[], None], *, timeout: float
+    ) -> OrderRow:
+        """Send one order and return its first report. ``sending`` runs right before the write, ``written`` after.
+
+        One order is unanswered at a time: the gateway's own errors carry nothing to tell two apart. An order
+        refused because the settlement is not confirmed yet (the gateway does that by itself, unseen) is sent
+        once more after a second.
+
+        Raises:
+            VenueRefused: no effect. NotSent: nothing went out. OutcomeUnknown: the link broke or nothing came.
+        """
+        async with self._inserting:
+            try:
+                return await self._insert(order, sending, written, timeout)
+            except VenueRefused as refusal:
+                if refusal.number != codes.SETTLEMENT_NOT_CONFIRMED:
+                    raise
+            self._ctx.count("settlement_retry")
+            await asyncio.sleep(self._config.settlement_retry)
+            return await self._insert(order, sending, written, timeout)
+
+    async def _insert(
+        self, order: InputOrder, sending: Callable[[], None], written: Callable[[], None], timeout: float
+    ) -> OrderRow:
+        login = self.login
+        request_id = self.protocol.request_id()
+        order = msgspec.structs.replace(order, RequestID=request_id)
+        data = requests.encode("ReqOrderInsert", order, request_id)
+        ticket = InsertTicket(order, order_key(login.FrontID, login.SessionID, order.OrderRef))
+        ticket.request_id = request_id
+        self.link.require_open()
+        self._inserts.append(ticket)
+        try:
+            sending()
+            return await self._outcome(data, ticket.report, written, timeout, f"order {ticket.key}")
+        finally:
+            self._inserts.remove(ticket)
+
+    async def cancel(self, action: InputOrderAction, sending: Callable[[], None], *, timeout: float) -> OrderRow:
+        """Send one cancel and return the order's report that ends it.
+
+        Raises:
+            VenueRefused: the order is unchanged. NotSent: nothing went out. OutcomeUnknown: neither was told.
+        """
+        request_id = self.protocol.request_id()
+        action = msgspec.structs.replace(action, RequestID=request_id)
+        data = requests.encode("ReqOrderAction", action, request_id)
+        ticket = CancelTicket(action)
+        ticket.request_id = request_id
+        self.link.require_open()
+        self._cancels.append(ticket)
+        try:
+            sending()
+            what = f"cancel of {ticket.by_sys or ticket.by_ref}"
+            return await self._outcome(data, ticket.report, _nothing, timeout, what)
+        finally:
+            self._cancels.remove(ticket)
+
+    async def _outcome(
+        self, data: bytes, report: asyncio.Future[T], written: Callable[[], None], timeout: float, what: str
+    ) -> T:
+        try:
+            try:
+                await self.link.send(data)
+            finally:
+                written()  # also where the write broke: part of it may be out
+            async with asyncio.timeout(timeout):
+                return await report
+        except RetryableError as error:
+            raise OutcomeUnknown(f"{what}: {error}", reason=Reason.NOT_CONNECTED) from error
+        except TimeoutError as error:
+            raise OutcomeUnknown(f"{what}: no report within {timeout:g} s") from error
+
+    # --- what the gateway says --------------------------------------------------------------------------------
+
+    def _receive(self, data: bytes) -> None:
+        event = self.protocol.receive(data)
+        match event:
+            case protocol.OrderReport():
+                self._order_report(event.row)
+            case protocol.TradeReport():
+                self._on_trade(event.row)
+            case protocol.QueryRow():
+                if self._progress is not None:
+                    self._progress()
+            case protocol.QueryEnded():
+                if self._answered is not None and not self._answered.done():
+                    self._answered.set_result(event.query)
+            case protocol.InsertRefused():
+                self._insert_refused(event)
+            case protocol.ActionRefused():
+                self._action_refused(event)
+            case protocol.LoggedIn():
+                self._logged_in(event.login)
+            case protocol.LoginRefused():
+                self._login_refused(event)
+            case protocol.Unreadable():
+                self.unreadable(event.raw, event.text)
+            case protocol.GatewayError():
+                self._ctx.count("gateway_error")
+                self._ctx.log.warning("gateway error", msg_type=event.msg_type, number=event.number, text=event.text)
+            case protocol.Ignored():
+                self._ctx.count("ignored")
+
+    def _order_report(self, row: OrderRow) -> None:
+        key = key_of(row)
+        for ticket in self._inserts:
+            if ticket.key == key and not ticket.report.done():
+                ticket.report.set_result(row)
+        self._on_order(row)
+        for cancel in self._cancels:
+            if row.OrderStatus in ("0", "5") and cancel.concerns(row) and not cancel.report.done():
+                cancel.report.set_result(row)
+
+    def _insert_refused(self, event: protocol.InsertRefused) -> None:
+        open_ = [ticket for ticket in self._inserts if not ticket.report.done()]
+        refusal = VenueRefused(event.number, event.text)
+        if event.number == codes.FRONT_DOWN:
+            self._front_lost()
+        if event.order is None and open_ and not event.broadcast:
+            # The gateway's own error: certainly the last one sent, as there is one at a time.
+            open_[-1].report.set_exception(refusal)
+            return
+        for ticket in open_:
+            if ticket.is_meant(event):
+                ticket.report.set_exception(refusal)
+                return
+        self._ctx.count("refusal_repeated_or_foreign")
+
+    def _action_refused(self, event: protocol.ActionRefused) -> None:
+        open_ = [ticket for ticket in self._cancels if not ticket.report.done()]
+        refusal = VenueRefused(event.number, event.text)
+        if event.number == codes.FRONT_DOWN:
+            self._front_lost()
+        if event.action is None and not event.broadcast:
+            if len(open_) == 1:
+                open_[0].report.set_exception(refusal)
+            else:
+                for ticket in open_:
+                    text = f"one of {len(open_)} cancels was refused, not told which: {refusal}"
+                    ticket.report.set_exception(OutcomeUnknown(text))
+            return
+        for ticket in open_:
+            if ticket.is_meant(event):
+                ticket.report.set_exception(refusal)
+                return
+        self._ctx.count("refusal_repeated_or_foreign")
+
+    def _logged_in(self, login: RspUserLogin) -> None:
+        first = self._login is not None and not self._login.done()
+        if not first:
+            self._fail_all("the front was lost and logged in again")
+        was_down, self.front_down = self.front_down, False
+        self._on_login(login, first)
+        if self._login is not None and first:
+            self._login.set_result(None)
+        elif was_down:
+            self._ctx.recovered()
+
+    def _login_refused(self, event: protocol.LoginRefused) -> None:
+        text = f"td: login refused: {codes.describe(event.number, event.text)}"
+        error: FatalError | RetryableError
+        if event.number == codes.TOO_MANY_SESSIONS:
+            error = RetryableError(text, retry_after=180.0, reason=Reason.RATE_LIMITED)
+        elif event.number in codes.LOGIN_RETRYABLE:
+            error = RetryableError(text)
+        else:
+            error = FatalError(text)
+        if self._login is not None and not self._login.done():
+            self._login.set_exception(error)
+            return
+        # The gateway logs in again by itself with the same credentials, over and over: leave before it locks.
+        self.link.failure = error
+        self.link.ended.set()
+
+    def _front_lost(self) -> None:
+        if not self.front_down:
+            self.front_down = True
+            self._ctx.degraded("the gateway has lost the trading front")
+
+    def _fail_all(self, why: str) -> None:
+        for ticket in self._inserts:
+            _fail(ticket.report, OutcomeUnknown(f"order {ticket.key}: {why}", reason=Reason.NOT_CONNECTED))
+        for cancel in self._cancels:
+            _fail(cancel.report, OutcomeUnknown(f"cancel: {why}", reason=Reason.NOT_CONNECTED))
+        if self._answered is not None:
+            _fail(self._answered, RetryableError(f"query: {why}"))
+
+    def _lost(self) -> None:
+        self._fail_all("the socket was cut")
+
+
+def _nothing() -> None:
+    pass
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
