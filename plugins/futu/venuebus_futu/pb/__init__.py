@@ -1,0 +1,1 @@
+"""OpenD's messages, in a descriptor pool of our own."""
