@@ -213,6 +213,12 @@ class MatchingEngine:
             self._stranger(market, book)
         self._settle(market)
 
+    def reserve_trade_ids(self, count: int) -> int:
+        """Return the first of ``count`` trade ids that the engine will not use, for trades made up elsewhere."""
+        first = next(self._trade_ids)
+        self._trade_ids = itertools.count(first + count)
+        return first
+
     # --- matching -------------------------------------------------------------------------------------------
 
     def _enter(self, market: Market, order: SimOrder) -> None:

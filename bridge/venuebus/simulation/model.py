@@ -26,7 +26,7 @@ class OrderRefused(ValueError):
 class Market:
     """One tradable symbol: its steps, and the synthetic liquidity around ``mid``.
 
-    ``depth`` levels on each side, a tick apart; a level holds ``level_size`` times its distance from ``mid``.
+    ``depth`` levels on each side, a tick apart; a new level holds ``level_size`` times its distance from ``mid``.
     """
 
     symbol: str

@@ -108,9 +108,9 @@ class Control:
         return _json({})
 
     async def flood(self, request: web.Request) -> web.Response:
-        """Run `BtseSimulator.flood`: ``{symbol_count?, frames?, kinds?, rate?}``; answers when it is over."""
+        """Run `BtseSimulator.flood`: ``{symbol_count?, frames?, kinds?, rate?, record?}``; answers when it is over."""
         data = await _body(request)
-        known = {name: data[name] for name in ("symbol_count", "frames", "kinds", "rate") if name in data}
+        known = {name: data[name] for name in ("symbol_count", "frames", "kinds", "rate", "record") if name in data}
         return _json(msgspec.to_builtins(await self._sim.flood(**known)))
 
 

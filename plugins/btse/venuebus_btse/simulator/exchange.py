@@ -15,6 +15,7 @@ from .intake import RowRefusal, Wanted, build, from_engine, pegged
 from .settings import User, pad
 
 CLIENT_IDS_KEPT = 200_000
+COUNTED_KEPT = 500_000
 FILLS_KEPT = 100_000
 
 
@@ -32,6 +33,13 @@ class Feed(Protocol):
 
     def book_changed(self, symbol: str) -> None:
         """The book of ``symbol`` changed and is not crossed."""
+
+
+def tally(counter: Counter[str], name: str) -> None:
+    """Count ``name``, forgetting the oldest name when there are too many."""
+    counter[name] += 1
+    if len(counter) > COUNTED_KEPT:
+        del counter[next(iter(counter))]
 
 
 class Exchange:
@@ -80,7 +88,7 @@ class Exchange:
                 self.engine.cancel(legs[0].order_id, "its other leg was refused")
             raise from_engine(refused) from None
         if wanted.client_id:
-            self.orders_by_client_id[wanted.client_id] += 1
+            tally(self.orders_by_client_id, wanted.client_id)
         return legs[::-1]
 
     def amend(

@@ -12,7 +12,7 @@ from aiohttp import web
 from venuebus.simulation import Fault, FaultScript
 
 from .answers import Refusal, dumps, named_body
-from .exchange import Exchange
+from .exchange import Exchange, tally
 from .gate import Gate, RateGuard
 from .intake import read_body
 from .private import PrivateEndpoints, not_found
@@ -110,11 +110,11 @@ class Rest:
             except Refusal:
                 return
             if endpoint.name == "order.create":
-                exchange.submits_by_client_id[str(data.get("clOrderID"))] += 1
+                tally(exchange.submits_by_client_id, str(data.get("clOrderID")))
             else:
-                exchange.amends_by_id[str(data.get("orderID") or data.get("clOrderID"))] += 1
+                tally(exchange.amends_by_id, str(data.get("orderID") or data.get("clOrderID")))
         elif endpoint.name == "order.cancel":
-            exchange.cancels_by_id[request.query.get("orderID") or request.query.get("clOrderID") or "*"] += 1
+            tally(exchange.cancels_by_id, request.query.get("orderID") or request.query.get("clOrderID") or "*")
 
     def _take(self, endpoint: Endpoint, when: str, subject: str) -> Fault | None:
         if not self._faults.faults:

@@ -14,7 +14,7 @@ from venuebus.simulation import FaultScript, OrderRefused, SimOrder
 
 from .control import STATE_ORDERS, Control, describe_fill, describe_order
 from .exchange import Exchange
-from .flood import FloodReport, run_flood
+from .flood import FloodReport, Plan, run_flood
 from .gate import Gate, RateGuard
 from .hub import Hub
 from .private import PrivateEndpoints
@@ -231,13 +231,14 @@ class BtseSimulator:
         symbol_count: int = 1,
         frames: int = 10_000,
         kinds: Iterable[str] = ("book",),
+        *,
         rate: float | None = None,
+        record: bool = False,
     ) -> FloodReport:
-        """Send ``frames`` frames to every subscriber as fast as its socket takes them, or ``rate`` per second.
-
-        See `run_flood`. The markets stand still meanwhile.
-        """
-        return await run_flood(self.hub, self.symbols[:symbol_count], frames, tuple(kinds), rate, self._now_ms)
+        """Send ``frames`` frames of the first ``symbol_count`` symbols to every subscriber; see `run_flood`."""
+        symbols = self.symbols[:symbol_count]
+        plan = Plan(symbols=symbols, kinds=tuple(kinds), frames=frames, rate=rate, record=record)
+        return await run_flood(self.hub, plan, self.exchange.engine.reserve_trade_ids(frames), self._now_ms)
 
     # --- inside ---------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -68,8 +69,8 @@ class Stream:
             self.say(text)
         else:
             self._spoil(fault, point, text)
-        if self._held and point in self._held and (fault is None or fault.action != "reorder"):
-            self.say(self._held.pop(point))
+        if self._held and (fault is None or fault.action != "reorder"):
+            self._let_go(point)
 
     def error(self, code: int, message: str, arg: str = "") -> None:
         """Queue an error of the OSS channel."""
@@ -83,10 +84,12 @@ class Stream:
         self.closing = True
         self._wake.set()
 
-    def silence(self) -> None:
-        """Keep the connection, say nothing any more, not even pong."""
+    def silence(self, seconds: float = 0.0) -> None:
+        """Keep the connection, say nothing any more, not even pong; after ``seconds``, if given, go on."""
         self._silent = True
         self._queue.clear()
+        if seconds:
+            self._after(seconds, self._wake_up)
 
     def cut(self) -> None:
         """Drop the connection without a close frame."""
@@ -102,15 +105,22 @@ class Stream:
 
     def later(self, seconds: float, text: str) -> None:
         """Queue a frame after ``seconds``; others overtake it."""
-        handle: asyncio.TimerHandle | None = None
+        self._after(seconds, lambda: self.say(text))
 
-        def send() -> None:
-            if handle is not None:
-                self._timers.discard(handle)
-            self.say(text)
+    def _after(self, seconds: float, do: Callable[[], None]) -> None:
+        def run() -> None:
+            self._timers.discard(handle)
+            do()
 
-        handle = asyncio.get_running_loop().call_later(seconds, send)
+        handle = asyncio.get_running_loop().call_later(seconds, run)
         self._timers.add(handle)
+
+    def _wake_up(self) -> None:
+        self._silent = False
+
+    def _let_go(self, point: str) -> None:
+        if (text := self._held.pop(point, None)) is not None:
+            self.say(text)
 
     def _spoil(self, fault: Fault, point: str, text: str) -> None:
         match fault.action:
@@ -119,12 +129,13 @@ class Stream:
             case "cut":
                 self.cut()
             case "silence":
-                self.silence()
+                self.silence(fault.seconds)
             case "duplicate":
                 self.say(text)
                 self.say(text)
-            case "reorder":
+            case "reorder":  # if nothing follows, it is late instead
                 self._held[point] = text
+                self._after(fault.seconds or 1.0, lambda: self._let_go(point))
             case "delay":
                 self.later(fault.seconds, text)
             case "garbage":
