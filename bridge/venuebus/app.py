@@ -16,6 +16,7 @@ from venuebus_schemas import SessionState, Subjects
 from .bus.connection import HIGH_WATER, Connection
 from .bus.embedded import EmbeddedServer, ServerOptions, default_store_dir
 from .bus.options import connect_options
+from .bus.orphans import Orphans
 from .bus.streams import StreamNames, ensure_stream, retained_config, stream_configs
 from .config import BridgeConfig
 from .errors import BusError
@@ -86,6 +87,7 @@ class Bridge:
         await connection.connect()
         subjects, names = Subjects(bus.prefix), StreamNames(bus.prefix)
         await self._ensure_streams(connection, subjects, names)
+        await connection.stream_tail(names.commands)
         interceptors = self.plugins.interceptors(self.config)
         observers = Observers(self.plugins.observers(self.config), self._observer_off)
         link = MarketLink(connection)
@@ -97,6 +99,7 @@ class Bridge:
             )  # fmt: skip
             self.venues[name] = runner
             self._spawn(f"venue-{name}", runner.run())
+        self._spawn("orphans", Orphans(connection, names, subjects, frozenset(self.venues), bus.encoding).run())
         register_metrics(self.metrics, self)
         assert connection.lost is not None
         connection.lost.add_done_callback(lambda lost: self._fail(lost.result()))

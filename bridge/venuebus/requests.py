@@ -197,7 +197,7 @@ class Requests:
         return [{"halted": halted, "accounts": names, "cancel_all": started}]
 
     def _cancel_all(self, account: str) -> str:
-        # The halt is acknowledged now; the cancel-all reports what it did, and what is left, as a result like any other.
+        # The halt is acknowledged now; the cancel-all reports what it did, and what is left, as a result of its own.
         command = CancelAll(command_id=f"halt-{uuid.uuid4().hex[:20]}")
         body = msgspec.json.encode(command)
         job = Job(account, command.command_id, Verb.CANCEL_ALL, None, time.time_ns(), body, command=command)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from venuebus_schemas import DeadLetterOrigin, Event, Quote, Reason, SessionState, Subjects
+from venuebus_schemas import DeadLetterOrigin, Event, Order, Quote, Reason, SessionState, Subjects
 
 from . import __version__
 from .bus.commands import CommandSource
@@ -100,7 +100,7 @@ class VenueRunner:
             self.venue, self.accounts, gate := _LateGate(), self._capabilities, self.subjects,
             interceptors=self._interceptors, limits=self.limits,
             request_timeout=min(config.request_timeout or self._capabilities.request_timeout, 15.0),
-            dead_letter=self._dead_command, epoch=lambda: self.sessions.epoch,
+            dead_letter=self._dead_command, epoch=lambda: self.sessions.epoch, now_ns=self._connection.bus_time_ns,
         )  # fmt: skip
         self.resolver = Resolver(self.engine, self.accounts, gate, policy, self.venue)
         self.reconciler = Reconciler(self.resolver, policy, fills_lookback=config.fills_lookback)
@@ -139,8 +139,11 @@ class VenueRunner:
         return Account(
             self.venue, name, ledger, journal,
             observe=observers.observe if observers else None,
-            on_settled=lambda account, order: self.resolver.heard(account, order),
+            on_settled=self._heard,
         )  # fmt: skip
+
+    def _heard(self, account: str, order: Order) -> None:
+        self.resolver.heard(account, order)
 
     def _observer(self, observers: Observers, quotes: bool) -> Callable[[Event], None] | None:
         if not quotes:
@@ -401,7 +404,9 @@ class VenueRunner:
                 }
                 for (name, command_id), job in self.engine.unresolved.items()
             ],
-            "limits": {"refused": self.limits.refused, "waiting": self.limits.waiting, "bans": dict(self.limits.state())},
+            "limits": {
+                "refused": self.limits.refused, "waiting": self.limits.waiting, "bans": dict(self.limits.state()),
+            },
             "breaker": self.engine.breaker.open_operations(),
             "rates": {
                 "events_in": self.sessions.received,

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -28,6 +30,7 @@ from ..secret import redact
 log = structlog.get_logger("venuebus.bus")
 
 MINIMUM_SERVER = (2, 12)  # atomic batches, which the claim needs
+CLOCK_JUMP_NS = 1_000_000_000  # a difference between the clocks that people should know of
 HIGH_WATER = 8 * 1024 * 1024  # bytes waiting for NATS above which market data is conflated instead of queued
 
 
@@ -66,7 +69,17 @@ class _Ack(msgspec.Struct):
     error: _ApiError | None = None
 
 
+class _State(msgspec.Struct):
+    last_seq: int = 0
+
+
+class _Tail(msgspec.Struct):
+    state: _State = msgspec.field(default_factory=_State)
+    ts: datetime | None = None
+
+
 _ack = msgspec.json.Decoder(_Ack)
+_tail = msgspec.json.Decoder(_Tail)
 
 
 class Connection:
@@ -81,6 +94,7 @@ class Connection:
         self.on_change: list[Callable[[bool], None]] = []
         self.lost: asyncio.Future[str] | None = None
         self.reconnects = 0
+        self.clock_offset_ns = 0
         self._closing = False
         self._up = False
 
@@ -229,6 +243,29 @@ class Connection:
         except (TimeoutError, nats.errors.Error, OSError) as error:
             raise BusUnavailable(f"cannot read {subject}: {_describe(error)}") from error
         return message.seq or 0, message.data or b"", dict(message.headers or {})
+
+    async def stream_tail(self, stream: str) -> int:
+        """Return the newest sequence of ``stream``; by the way, compare the server's clock with ours.
+
+        Raises:
+            BusUnavailable: no answer.
+        """
+        before = time.time_ns()
+        try:
+            answer = await self.control.request(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=2.0)
+            info = _tail.decode(answer.data)
+        except (TimeoutError, nats.errors.Error, OSError, msgspec.DecodeError) as error:
+            raise BusUnavailable(f"cannot read stream {stream}: {_describe(error)}") from error
+        if info.ts is not None:
+            offset = int(info.ts.timestamp() * 1e6) * 1000 - (before + time.time_ns()) // 2
+            if abs(offset - self.clock_offset_ns) > CLOCK_JUMP_NS:
+                log.warning("clocks differ", seconds=round(offset / 1e9, 3), than="the NATS server's")
+            self.clock_offset_ns = offset
+        return info.state.last_seq
+
+    def bus_time_ns(self) -> int:
+        """Now by the clock of the NATS server, which is the one that stamps commands."""
+        return time.time_ns() + self.clock_offset_ns
 
     # --- what nats-py tells ---------------------------------------------------------------------------------
 

@@ -76,10 +76,7 @@ class Journal:
         Raises:
             BusUnavailable: NATS did not answer.
         """
-        try:
-            return (await self._connection.js.stream_info(self._names.account)).state.last_seq
-        except (nats.js.errors.Error, nats.errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailable(f"cannot read stream {self._names.account}: {error}") from error
+        return await self._connection.stream_tail(self._names.account)
 
     async def since(self, sequence: int) -> AsyncIterator[tuple[str, bytes, int]]:
         """Yield subject, data and store time (ns) of the account's messages from ``sequence`` on, in order.

@@ -35,9 +35,8 @@ def read_command(subject: Subject, data: bytes) -> AnyCommand:
     except ValueError:
         verb = Verb.UNKNOWN
     if verb is Verb.UNKNOWN:
-        raise CommandRejected(
-            Reason.INVALID, f"unknown verb {subject.kind!r}: {', '.join(v for v in Verb if v != 'unknown')}"
-        )
+        have = ", ".join(verb for verb in Verb if verb is not Verb.UNKNOWN)
+        raise CommandRejected(Reason.INVALID, f"unknown verb {subject.kind!r}; known: {have}")
     try:
         command = decode_command(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

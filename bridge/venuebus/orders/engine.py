@@ -77,6 +77,7 @@ class Engine:
         request_timeout: float,
         dead_letter: Callable[[bytes, str, str], None],
         epoch: Callable[[], int],
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.venue = venue
         self.accounts = accounts
@@ -92,6 +93,7 @@ class Engine:
         self._request_timeout = request_timeout
         self._dead_letter = dead_letter
         self._epoch = epoch
+        self._now_ns = now_ns
         self._chains: dict[str, deque[Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: dict[int, Job] = {}
@@ -145,7 +147,7 @@ class Engine:
         ts_published = job.delivery.ts_published if job.delivery is not None else job.ts_received
         job.expires_at = expiry(command, ts_published)
         if job.expires_at is not None:
-            left = (job.expires_at - time.time_ns()) / 1e9
+            left = (job.expires_at - self._now_ns()) / 1e9
             if left <= 0:
                 raise CommandRejected(Reason.EXPIRED, f"expired {-left:.3f} s before it was read; nothing was sent")
             job.deadline = time.monotonic() + left
@@ -252,7 +254,9 @@ class Engine:
         while (closed := self._gate.closed_for(job.account, job.verb)) is not None:
             reason, text = closed
             left = give_up - time.monotonic()
-            if reason is not Reason.NOT_CONNECTED or left <= 0 or self._stopping:
+            if self._stopping:
+                raise BusUnavailable("the bridge is stopping")
+            if reason is not Reason.NOT_CONNECTED or left <= 0:
                 raise CommandRejected(reason, text)
             try:
                 async with asyncio.timeout(left):
@@ -269,12 +273,11 @@ class Engine:
         if isinstance(command, Submit):
             assert job.client_order_id is not None
             known = account.tracker.find(client_order_id=job.client_order_id)
-            if known is not None or await account.ledger.read_last("order", job.client_order_id) is not None:
-                if await account.ledger.read_claim(job.command_id) is None:
-                    raise CommandRejected(
-                        Reason.DUPLICATE,
-                        f"client_order_id {job.client_order_id} was used before; it must be new for every order",
-                    )
+            used = known is not None or await account.ledger.read_last("order", job.client_order_id) is not None
+            # Where this very command has a claim it is a redelivery, which the claim itself will tell.
+            if used and await account.ledger.read_claim(job.command_id) is None:
+                text = f"client_order_id {job.client_order_id} was used before; it must be new for every order"
+                raise CommandRejected(Reason.DUPLICATE, text)
         elif isinstance(command, Amend | Cancel):
             await self._wait_for_target(job, account)
 
@@ -533,7 +536,7 @@ class Engine:
 
     async def _replay(self, job: Job, record: Claim) -> None:
         """The command is on the ledger already: say nothing new, unless it is another command under the same id."""
-        if record.body_hash != job.body_hash():
+        if record.body_hash and record.body_hash != job.body_hash():
             log.error("command id used twice with different bodies", venue=self.venue, command=job.command_id)
             account = self.accounts[job.account]
             job.attempts = 0

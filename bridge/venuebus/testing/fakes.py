@@ -25,6 +25,7 @@ class ManualClock:
         self.ns = now_ns
 
     def __call__(self) -> int:
+        """Return the time it stands at."""
         return self.ns
 
     def advance(self, seconds: float) -> None:

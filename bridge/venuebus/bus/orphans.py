@@ -1,0 +1,140 @@
+"""Commands to venues that nobody on this bus serves: refused, so that their sender is told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+
+import msgspec
+import nats.errors
+import nats.js.errors
+import structlog
+from nats.aio.msg import Msg
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from venuebus_schemas import (
+    CONTENT_TYPES,
+    SCHEMA_VERSION,
+    Encoding,
+    Reason,
+    Result,
+    ResultStatus,
+    Subject,
+    Subjects,
+    Verb,
+    encode,
+)
+
+from .connection import BusUnavailable, Connection, InDoubt, Refused
+from .lease import EXPECT
+from .ledger import Claim
+from .streams import StreamNames
+
+log = structlog.get_logger("venuebus.commands")
+
+PATIENCE = 2.0  # seconds in which a bridge that just starts may still announce the venue
+FETCH = 256
+
+
+class Orphans:
+    """Watches all commands, shared by every bridge of the bus, and refuses those to venues without a bridge.
+
+    A venue counts as served once any bridge has ever told its state (stream ``VB_SYS``): then its commands are that
+    bridge's business, also while it is down. The refusal is a claim, so a bridge that appears later cannot
+    execute what was refused.
+    """
+
+    def __init__(
+        self, connection: Connection, names: StreamNames, subjects: Subjects, venues: frozenset[str], encoding: Encoding
+    ) -> None:
+        self.refused = 0
+        self._connection = connection
+        self._names = names
+        self._subjects = subjects
+        self._served = set(venues)
+        self._encoding = encoding
+
+    async def run(self) -> None:
+        """Watch for ever."""
+        config = ConsumerConfig(
+            durable_name="bridge_orphans",
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=10.0,
+            deliver_policy=DeliverPolicy.ALL,
+            filter_subject=f"{self._subjects.root}.cmd.>",
+            headers_only=True,
+            max_ack_pending=10_000,
+        )
+        while True:
+            try:
+                await self._connection.js.add_consumer(self._names.commands, config)
+                subscription = await self._connection.js.pull_subscribe_bind(
+                    durable="bridge_orphans", stream=self._names.commands
+                )
+                while True:
+                    try:
+                        messages = await subscription.fetch(FETCH, timeout=1.0)
+                    except TimeoutError:
+                        continue
+                    for message in messages:
+                        await self._look(message)
+            except (nats.js.errors.Error, nats.errors.Error, BusUnavailable, OSError) as error:
+                log.debug("watching for orphaned commands failed", error=str(error))
+                await asyncio.sleep(1.0)
+
+    async def _look(self, msg: Msg) -> None:
+        try:
+            subject = self._subjects.parse(msg.subject)
+        except ValueError:
+            await msg.ack()
+            return
+        if not await self._is_served(subject.venue):
+            age = (time.time_ns() + self._connection.clock_offset_ns) / 1e9 - msg.metadata.timestamp.timestamp()
+            if age < PATIENCE:
+                await msg.nak(delay=PATIENCE - age)
+                return
+            await self._refuse(subject)
+        await msg.ack()
+
+    async def _is_served(self, venue: str) -> bool:
+        if venue in self._served:
+            return True
+        if await self._connection.last(self._names.system, self._subjects.system(venue, "session")) is None:
+            return False
+        self._served.add(venue)
+        return True
+
+    async def _refuse(self, subject: Subject) -> None:
+        account, command_id = subject.account or "", subject.key or ""
+        verb = Verb(subject.kind)
+        now = time.time_ns()
+        claim = Claim(
+            command_id=command_id, verb=verb, nonce=uuid.uuid4().hex, body="", body_hash="", ts_received=now,
+            ts_claimed=now, sent=False,
+        )  # fmt: skip
+        result = Result(
+            venue=subject.venue, account=account, ts_recv=now, epoch=now // 1_000_000, seq=1, command_id=command_id,
+            verb=verb, status=ResultStatus.REJECTED, reason=Reason.UNKNOWN_ACCOUNT, attempts=0, ts_received=now,
+            text=f"no bridge on this bus serves a venue {subject.venue!r}",
+        )  # fmt: skip
+        common = {"Vb-Schema": SCHEMA_VERSION}
+        batch = [
+            (
+                self._subjects.claim(subject.venue, account, command_id),
+                msgspec.json.encode(claim),
+                {**common, "Vb-Type": "claim", EXPECT: "0", "Nats-Msg-Id": f"claim-{claim.nonce}"},
+            ),
+            (
+                self._subjects.account(subject.venue, account, "result", command_id),
+                encode(result, self._encoding),
+                {**common, "Vb-Type": "result", "Content-Type": CONTENT_TYPES[self._encoding],
+                 "Nats-Msg-Id": f"{subject.venue}-{account}-result-{command_id}-{claim.nonce}"},
+            ),
+        ]  # fmt: skip
+        try:
+            await self._connection.store_batch(claim.nonce, batch)
+        except (Refused, InDoubt) as error:
+            log.debug("refusal not stored", command=command_id, error=str(error))
+            return
+        self.refused += 1
+        log.warning("command to a venue that nobody serves", venue=subject.venue, command=command_id)
