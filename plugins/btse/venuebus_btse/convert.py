@@ -1,0 +1,84 @@
+"""Market data of the venue as canonical events. Pure; every function is total over what `messages` lets in."""
+
+from __future__ import annotations
+
+from venuebus_schemas import Book, BookDelta, Instrument, InstrumentKind, Quote, Side, Ticker, Trade, plain
+
+from .books import OrderBook, clean_levels
+from .messages import BookData, MarketRow, TradeRow
+from .numbers import Malformed, milliseconds, positive, sane
+
+SIDES = {"BUY": Side.BUY, "SELL": Side.SELL, "MODE_BUY": Side.BUY, "MODE_SELL": Side.SELL}
+
+
+def quote(data: BookData, now: int) -> Quote:
+    """Return the top of the book of a ``snapshotL1`` frame; an empty side is absent.
+
+    Raises:
+        Malformed: a price or size is no number.
+    """
+    clean_levels(data)
+    event = Quote(symbol=data.symbol, ts_recv=now, ts_venue=milliseconds(data.timestamp))
+    if data.bids:
+        event.bid, event.bid_size = data.bids[0]
+    if data.asks:
+        event.ask, event.ask_size = data.asks[0]
+    return event
+
+
+def book(state: OrderBook, depth: int, now: int, timestamp: int | None) -> Book:
+    """Return the whole visible book, best first, at most ``depth`` levels a side."""
+    return Book(
+        symbol=state.symbol, bids=state.bids.levels[:depth], asks=state.asks.levels[:depth], venue_seq=state.seq,
+        depth=depth, ts_recv=now, ts_venue=milliseconds(timestamp),
+    )  # fmt: skip
+
+
+def book_delta(data: BookData, now: int) -> BookDelta:
+    """Return a delta as the venue sent it (after `OrderBook.apply` took it); a removed level has size "0"."""
+    return BookDelta(
+        symbol=data.symbol, bids=_zeros(data.bids), asks=_zeros(data.asks), venue_seq=data.seqNum,
+        prev_venue_seq=data.prevSeqNum, ts_recv=now, ts_venue=milliseconds(data.timestamp),
+    )  # fmt: skip
+
+
+def _zeros(levels: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [level if level[1].strip("0.") else (level[0], "0") for level in levels]
+
+
+def trade(row: TradeRow, now: int) -> Trade:
+    """Return one public trade.
+
+    Raises:
+        Malformed: price or size is no sane number above 0.
+    """
+    price, size = sane(row.price, "price"), sane(row.size, "size")
+    if not price or not size:
+        raise Malformed("price, size: more than 0 expected")
+    return Trade(
+        symbol=row.symbol, price=plain(price), size=plain(size), trade_id=str(row.tradeId),
+        aggressor=SIDES.get(row.side), ts_recv=now, ts_venue=milliseconds(row.timestamp),
+    )  # fmt: skip
+
+
+def instrument(row: MarketRow, now: int) -> Instrument:
+    """Return a market's steps and bounds."""
+    tradable = row.active
+    if row.isMarketOpenToSpot is not None and tradable is not None:
+        tradable = tradable and row.isMarketOpenToSpot
+    return Instrument(
+        symbol=row.symbol, venue_symbol=row.symbol, kind=InstrumentKind.FUTURE if row.futures else InstrumentKind.SPOT,
+        base=row.base, quote=row.quote, currency=row.quote, exchange="BTSE", tick_size=positive(row.minPriceIncrement),
+        lot_size=positive(row.minSizeIncrement), min_quantity=positive(row.minOrderSize),
+        max_quantity=positive(row.maxOrderSize), tradable=tradable, ts_recv=now,
+    )  # fmt: skip
+
+
+def ticker(row: MarketRow, now: int) -> Ticker:
+    """Return the last 24 hours of a market. The venue's ``size`` counts base units, its ``volume`` quote units."""
+    return Ticker(
+        symbol=row.symbol, last=positive(row.last), high=positive(row.high24Hr), low=positive(row.low24Hr),
+        volume=None if row.size is None else plain(row.size),
+        turnover=None if row.volume is None else plain(row.volume),
+        status=None if row.active is None else "active" if row.active else "inactive", ts_recv=now,
+    )  # fmt: skip

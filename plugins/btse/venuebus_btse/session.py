@@ -1,0 +1,410 @@
+"""One connection to BTSE: REST, the spot WebSocket (trades, own orders and fills) and the order-book WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from datetime import datetime
+from typing import Any
+
+from venuebus import (
+    Accepted,
+    CommandRejected,
+    FatalError,
+    Found,
+    Instruction,
+    OrderKey,
+    RetryableError,
+    Snapshot,
+    VenueContext,
+)
+from venuebus_schemas import Query, Reason
+
+from . import protocol
+from .account import AccountFeed
+from .answers import refusal
+from .commands import Commands
+from .config import BtseConfig
+from .convert import book as to_book
+from .link import Link
+from .lookup import Lookup
+from .market import MarketFeed
+from .messages import BookData, MarketRow, loads, read
+from .numbers import Malformed
+from .rest import Rest
+from .resync import Resync
+from .signing import Nonces
+
+PRIVATE = (protocol.NOTIFICATIONS, protocol.FILLS)
+SKEW = 2.0  # seconds between our clock and the venue's from which signatures are in danger
+TRADING_RETRY = (5.0, 60.0)
+
+
+class BtseSession:
+    """One attempt at being connected. Everything it starts, it ends in `close`."""
+
+    def __init__(self, ctx: VenueContext[BtseConfig]) -> None:
+        self._ctx = ctx
+        self._config = ctx.config
+        self._nonces = Nonces()
+        self._rest = Rest(ctx, self._nonces)
+        self._resync = Resync(ctx, self._spawn)
+        self._market = MarketFeed(ctx, self._resync.ask)
+        self._feed = AccountFeed(ctx, ctx.accounts[0])
+        self._lookup = Lookup(ctx, self._rest, self._feed)
+        self._commands = Commands(ctx, self._rest, self._feed, self._market, self._lookup)
+        self._spot = Link("spot", ctx.config.ws_url, ctx, self._receive_spot)
+        self._oss = Link("oss", ctx.config.oss_url, ctx, self._receive_oss)
+        self._resync.serve(self._oss, self._market)
+        self._login: asyncio.Future[protocol.LoggedIn] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._lost: asyncio.Future[None] | None = None
+        self._ready = False
+
+    # --- life -----------------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Return when logged in and subscribed.
+
+        Raises:
+            RetryableError: worth another try. FatalError: wrong credentials, or a symbol that the venue has not.
+        """
+        self._lost = asyncio.get_running_loop().create_future()
+        http = self._rest.open()
+        await self._load_markets()
+        await self._check_clock()
+        for link in (self._spot, self._oss):
+            await link.open(http)
+            self._watch(link.read(), f"btse-{link.name}-read")
+            self._watch(link.keep_alive(), f"btse-{link.name}-ping")
+        await self._or_lost(self._enter())
+        self._watch(self._second_hand(), "btse-timers")
+        if self._config.ticker_interval and "ticker" in self._config.market_data:
+            self._watch(self._poll_tickers(), "btse-tickers")
+        self._ready = True
+
+    async def run(self) -> None:
+        """Wait until one of the connections ends.
+
+        Raises:
+            RetryableError: always.
+        """
+        if self._lost is None:
+            raise RetryableError("not connected")
+        await asyncio.shield(self._lost)
+
+    async def close(self) -> None:
+        """Leave no task and no socket behind; safe twice."""
+        self._ready = False
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=5.0)
+        await self._spot.close()
+        await self._oss.close()
+        await self._rest.close()
+        if self._lost is not None and not self._lost.done():
+            self._lost.cancel()
+        elif self._lost is not None and not self._lost.cancelled():
+            self._lost.exception()  # somebody looked at it, so that nobody warns that nobody did
+
+    # --- what the bridge asks for ---------------------------------------------------------------------------
+
+    def prepare(self, instruction: Instruction) -> Mapping[str, str]:
+        """Check a command before it is claimed; see `Commands.prepare`."""
+        if not self._config.can_trade:
+            raise CommandRejected(Reason.UNSUPPORTED, "this venue has no api_key: market data only")
+        return self._commands.prepare(instruction)
+
+    async def execute(self, instruction: Instruction) -> Accepted:
+        """Send a command once; see `Commands.execute`. A link that ends meanwhile proves nothing about the request:
+        it travels over REST, so its answer is still waited for.
+        """
+        if not self._ready:
+            raise CommandRejected(Reason.NOT_CONNECTED, "the session is not connected")
+        return await self._commands.execute(instruction)
+
+    async def lookup(self, account: str, key: OrderKey) -> Found | None:
+        """Ask for one order; see `Lookup.lookup`."""
+        return await self._lookup.lookup(key)
+
+    async def snapshot(self, account: str, since_ns: int) -> Snapshot:
+        """Ask for open orders and fills; without credentials there is no account to ask for."""
+        if not self._config.can_trade:
+            return Snapshot()
+        return await self._lookup.snapshot(since_ns)
+
+    async def subscribe(self, symbols: list[str], market_data: list[str]) -> None:
+        """Subscribe at run time.
+
+        Raises:
+            CommandRejected: ``unknown_symbol`` or ``unsupported``, naming what the venue refused.
+        """
+        unknown = sorted(set(symbols) - set(self._market.instruments))
+        if unknown and self._market.instruments:
+            await self._load_markets(check=False)
+            unknown = sorted(set(symbols) - set(self._market.instruments))
+            if unknown:
+                raise CommandRejected(Reason.UNKNOWN_SYMBOL, f"the venue has no {', '.join(unknown)}")
+        refused = await self._subscribe(symbols, market_data)
+        if refused:
+            gone = {symbol for symbol in symbols if any(protocol.symbol_of(topic) == symbol for topic in refused)}
+            self._market.unwant(gone, market_data)
+            text = ", ".join(f"{topic} ({why})" for topic, why in sorted(refused.items()))
+            raise CommandRejected(Reason.UNKNOWN_SYMBOL, f"refused: {text}")
+
+    async def unsubscribe(self, symbols: list[str], market_data: list[str]) -> None:
+        """Unsubscribe; what was not subscribed is ignored."""
+        self._market.unwant(symbols, market_data)
+        wanted = self._market.wanted
+        oss = [protocol.quote_topic(s) for s in symbols if s not in wanted["quote"]]
+        oss += [protocol.book_topic(s) for s in symbols if s not in self._market.books]
+        await self._oss.unsubscribe(oss)
+        await self._spot.unsubscribe(protocol.trade_topic(s) for s in symbols if s not in wanted["trade"])
+
+    async def query(self, account: str, what: str, request: Query) -> list[Any]:
+        """Answer ``instruments`` (of one symbol or all) and ``book`` (of one symbol).
+
+        Raises:
+            CommandRejected: another question, no symbol where one is needed, or one that the venue has not.
+        """
+        if what == "instruments":
+            await self._load_markets(check=False)
+            known = self._market.instruments
+            if request.symbol is None:
+                return list(known.values())
+            if request.symbol not in known:
+                raise CommandRejected(Reason.UNKNOWN_SYMBOL, f"the venue has no {request.symbol}")
+            return [known[request.symbol]]
+        if what == "book":
+            return [await self._book(request.symbol)]
+        raise CommandRejected(Reason.UNSUPPORTED, f"{what} is not answered here; answered: instruments, book")
+
+    # --- connecting -----------------------------------------------------------------------------------------
+
+    async def _enter(self) -> None:
+        if self._config.can_trade:
+            await self._log_in()
+            missing = await self._spot.subscribe(PRIVATE)
+            if missing:
+                self._lack(missing)
+        refused = await self._subscribe(self._config.symbols, self._config.market_data)
+        for topic, why in refused.items():
+            self._ctx.log.warning("topic_refused", topic=topic, why=why)
+            self._ctx.count("topics_refused")
+        if refused:
+            self._spawn(self._retry_topics(sorted(refused)), "btse-topics")
+
+    async def _log_in(self) -> None:
+        key, secret = self._config.api_key, self._config.api_secret
+        assert key is not None
+        assert secret is not None
+        self._login = asyncio.get_running_loop().create_future()
+        nonce = self._nonces.next(self._ctx.now_ns())
+        await self._spot.send(
+            protocol.login_frame(key.reveal(), secret.reveal(), self._config.ws_auth_path, nonce)
+        )
+        try:
+            answer = await asyncio.wait_for(self._login, self._config.login_timeout)
+        except TimeoutError:
+            raise RetryableError(f"no answer to the login within {self._config.login_timeout:g} s") from None
+        if not answer.success:
+            raise FatalError(f"the venue refuses the login: {answer.text}", reason=Reason.UNAUTHORIZED)
+
+    def _lack(self, missing: dict[str, str]) -> None:
+        """Without its private topics a session does not see its orders: say so, and go on asking."""
+        text = ", ".join(f"{topic} ({why})" for topic, why in sorted(missing.items()))
+        self._ctx.degraded(f"not subscribed: {text}")
+        self._spawn(self._retry_private(), "btse-private-topics")
+
+    async def _retry_private(self) -> None:
+        pause = TRADING_RETRY[0]
+        while True:
+            await asyncio.sleep(pause)
+            if not await self._spot.subscribe(PRIVATE):
+                self._ctx.recovered()
+                return
+            pause = min(pause * 2, TRADING_RETRY[1])
+
+    async def _retry_topics(self, topics: list[str]) -> None:
+        """Ask again for market data that the venue left out; what it refuses for good is not asked for again."""
+        pause = TRADING_RETRY[0]
+        while topics:
+            await asyncio.sleep(pause)
+            refused = {
+                **await self._oss.subscribe([t for t in topics if not t.startswith(protocol.TRADES)]),
+                **await self._spot.subscribe([t for t in topics if t.startswith(protocol.TRADES)]),
+            }
+            permanent = {**self._oss.topics.permanent, **self._spot.topics.permanent}
+            topics = [topic for topic in topics if topic in refused and topic not in permanent]
+            pause = min(pause * 2, TRADING_RETRY[1])
+
+    async def _subscribe(self, symbols: Any, kinds: Any) -> dict[str, str]:
+        self._market.want(symbols, kinds)
+        refused = await self._oss.subscribe(self._market.oss_topics(symbols, kinds))
+        return {**refused, **await self._spot.subscribe(self._market.spot_topics(symbols, kinds))}
+
+    async def _load_markets(self, *, check: bool = True, tickers: bool = False) -> None:
+        answer = await self._rest.ask("/market_summary", operation="market_summary", signed=False)
+        said = refusal(answer)
+        if said is not None:
+            raise RetryableError(f"market_summary: {said.shown}")
+        try:
+            rows = loads(answer.body)
+        except Malformed as error:
+            self._ctx.dead_letter(answer.body, f"market_summary: {error}", content_type="application/json")
+            raise RetryableError(f"market_summary: {error}") from error
+        markets = []
+        for row in rows if isinstance(rows, list) else [rows]:
+            try:
+                markets.append(read(MarketRow, row))
+            except Malformed as error:  # one broken market must not hide the others
+                self._ctx.dead_letter(answer.body, f"market_summary: {error}", content_type="application/json")
+        self._market.on_summary(markets, self._ctx.now_ns(), tickers=tickers)
+        if not check:
+            return
+        unknown = [symbol for symbol in self._config.symbols if symbol not in self._market.instruments]
+        if unknown and markets:
+            raise FatalError(
+                f"symbols: the venue has no {', '.join(unknown)} (it lists {len(markets)} markets)",
+                reason=Reason.UNKNOWN_SYMBOL,
+            )
+        for symbol in self._config.symbols:
+            if symbol in self._market.instruments:
+                self._ctx.publish(self._market.instruments[symbol])
+
+    async def _check_clock(self) -> None:
+        """Compare clocks: a nonce too far from the venue's time is refused like a wrong key. Only a warning."""
+        if not self._config.can_trade:
+            return
+        try:
+            before = self._ctx.now_ns()
+            answer = await self._rest.ask("/time", operation="time", signed=False)
+            ours = (before + self._ctx.now_ns()) / 2e9
+            theirs = datetime.fromisoformat(str(loads(answer.body)["iso"])).timestamp()
+        except (RetryableError, Malformed, ValueError, KeyError, TypeError):
+            return
+        if abs(ours - theirs) > SKEW:
+            self._ctx.count("clock_skew")
+            self._ctx.log.warning("clock_skew", seconds=round(ours - theirs, 3))
+
+    async def _book(self, symbol: str | None) -> Any:
+        if symbol is None:
+            raise CommandRejected(Reason.INVALID, "book: symbol expected")
+        book = self._market.books.get(symbol)
+        if book is not None and book.in_sync:
+            return to_book(book, self._config.book_depth, self._ctx.now_ns(), None)
+        return await self._resync.fetch(self._rest, symbol)
+
+    # --- frames ---------------------------------------------------------------------------------------------
+
+    def _receive_oss(self, frame: str) -> None:
+        now = self._ctx.now_ns()
+        try:
+            message = protocol.read_oss(frame)
+            if type(message) is BookData:
+                self._market.on_book(message, now)
+                if self._oss.topics.open:
+                    self._oss.topics.seen(
+                        (protocol.quote_topic if message.type == "snapshotL1" else protocol.book_topic)(message.symbol)
+                    )
+                    self._oss.heard_about_topics()
+            else:
+                self._control(self._oss, message)
+        except Malformed as error:
+            self._ctx.dead_letter(frame.encode("utf-8", "surrogatepass"), f"oss: {error}", subject="oss")
+
+    def _receive_spot(self, frame: str) -> None:
+        now = self._ctx.now_ns()
+        try:
+            message = protocol.read_spot(frame)
+            if type(message) is protocol.Trades:
+                self._market.on_trades(message.rows, now)
+            elif type(message) is protocol.Notices:
+                self._feed.on_notices(message.rows, now)
+            elif type(message) is protocol.Fills:
+                self._feed.on_fills(message.rows, now)
+            else:
+                self._control(self._spot, message)
+        except Malformed as error:
+            self._ctx.dead_letter(frame.encode("utf-8", "surrogatepass"), f"spot: {error}", subject="spot")
+
+    def _control(self, link: Link, message: Any) -> None:
+        match message:
+            case protocol.Agreed(event="subscribe", topics=topics):
+                link.topics.agreed(topics)
+                link.heard_about_topics(answered=True)
+            case protocol.Refusals(refused=refusals):
+                for item in refusals:
+                    self._refused(link, item)
+                link.heard_about_topics()
+            case protocol.LoggedIn():
+                if self._login is not None and not self._login.done():
+                    self._login.set_result(message)
+                elif not message.success:
+                    self._end(RetryableError(f"the venue ended the login: {message.text}", reason=Reason.UNAUTHORIZED))
+            case protocol.Noise():
+                self._ctx.count("noise")
+
+    def _refused(self, link: Link, item: protocol.Refused) -> None:
+        if item.code == protocol.SESSION_CLOSES:
+            self._end(RetryableError(f"{link.name}: the venue closes the session: {item.text}", retry_after=5.0))
+        elif item.code == protocol.BUFFER_FULL:
+            # Frames were lost, and nobody says which: no book of this connection can be trusted.
+            self._ctx.count("buffer_full")
+            if link is self._oss:
+                for symbol in list(self._market.books):
+                    self._market.lost(symbol, "the venue's buffer for us was full")
+            elif self._config.can_trade:
+                self._ctx.resync("the venue's buffer for us was full: notifications may be missing")
+        else:
+            link.topics.refused(item)
+
+    # --- tasks ----------------------------------------------------------------------------------------------
+
+    async def _second_hand(self) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            self._feed.tick(self._ctx.now_ns())
+
+    async def _poll_tickers(self) -> None:
+        while True:
+            try:
+                await self._load_markets(check=False, tickers=True)
+            except RetryableError:
+                self._ctx.count("ticker_polls_failed")
+            await asyncio.sleep(self._config.ticker_interval)
+
+    def _watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run ``work`` until `close`; when it ends, the session does."""
+        task = self._spawn(work, name)
+        task.add_done_callback(lambda done: None if done.cancelled() else self._end(done.exception()))
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._end(task.exception())
+
+    def _end(self, error: BaseException | None) -> None:
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_exception(error or RetryableError("a connection ended"))
+
+    async def _or_lost(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do ``work`` unless a connection ends meanwhile."""
+        assert self._lost is not None
+        task = asyncio.create_task(work, name="btse-enter")
+        await asyncio.wait({task, self._lost}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+            self._lost.result()
+        task.result()
+
+
