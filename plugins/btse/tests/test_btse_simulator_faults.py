@@ -41,6 +41,7 @@ async def test_a_request_is_cut_after_some_bytes(client: Any) -> None:
             await client.order(clOrderID="half", padding="x" * 500)
     assert placed(client) == 0
     assert client.sim.submits_by_client_id == {}
+    assert client.sim.faults.injected == [("wire.request", "cut")] * 3
     assert (await client.order(clOrderID="half"))[0] == 200
 
 

@@ -249,7 +249,9 @@ async def test_peg_orders_follow_the_index(client: Any) -> None:
 
 
 async def test_refusals_in_every_shape(connect: Callable[..., Awaitable[Any]]) -> None:
-    poor = User("poor", {API_KEY: BtseSimulator().config()["api_secret"]}, opening={"USD": Decimal(100)})
+    poor = User(
+        "poor", {API_KEY: BtseSimulator().config()["api_secret"]}, opening={"USD": Decimal(100), "BTC": Decimal(0)}
+    )
     client = await connect(BtseSimulator(users=[poor], limits=RateRules(enabled=False)))
     status, [row] = await client.order(clOrderID="poor")
     assert (status, row["status"], row["orderType"], row["price"], row["side"]) == (200, 8, 0, 0, "")
@@ -258,7 +260,9 @@ async def test_refusals_in_every_shape(connect: Callable[..., Awaitable[Any]]) -
     assert (status, row["status"]) == (200, 15)
     assert (await client.order(symbol="XXX-USD"))[1]["errorCode"] == -7006
     assert (await client.order(size=0.000001))[1]["error"] == "Bad Request"
-    assert (await client.order(side="SELL", price=59_000.3))[1]["code"] == 302
+    assert (await client.order(symbol="ETH-USD", side="SELL", price=3000.03))[1]["code"] == 302
+    status, body = await client.order(side="SELL")
+    assert (status, body["code"], body["success"]) == (400, 51523, False)
     assert (await client.call("POST", "order", {"symbol": "BTC-USD"}))[0] == 400
     assert (await client.call("POST", "nowhere", {}))[0] == 404
     assert (await client.call("PATCH", "order", {}))[0] == 405

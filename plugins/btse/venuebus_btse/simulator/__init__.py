@@ -44,8 +44,8 @@ point                  subject             actions
 =====================  ==================  ==========================================================================
 
 The body ``text`` may name a shape that the venue has answered with: ``shape1`` … ``shape4``, ``html``, ``empty``;
-anything else is sent as it is. A request cut short is counted in ``cut_short`` and not in ``submits_by_client_id``,
-which counts requests that arrived whole.
+anything else is sent as it is. ``submits_by_client_id`` counts requests that arrived whole, acted upon or not;
+``orders_by_client_id`` the orders made of them. ``injected`` lists what the script has done.
 """
 
 from .flood import FloodReport

@@ -10,13 +10,12 @@ from typing import Protocol
 
 from venuebus.simulation import Market, MatchingEngine, OrderRefused, SimFill, SimOrder, SimTrade
 
+from .answers import platform
 from .details import CANCELED_KEPT_NS, PEG, FillRecord, details
 from .intake import RowRefusal, Wanted, build, from_engine, pegged
 from .settings import User, pad
 
-CLIENT_IDS_KEPT = 200_000
 COUNTED_KEPT = 500_000
-FILLS_KEPT = 100_000
 
 
 class Feed(Protocol):
@@ -51,11 +50,18 @@ class Exchange:
     """
 
     def __init__(
-        self, markets: list[Market], users: list[User], feed: Feed, *, now_ns: Callable[[], int], seed: int = 1
+        self,
+        markets: list[Market],
+        users: list[User],
+        feed: Feed,
+        *,
+        now_ns: Callable[[], int],
+        seed: int = 1,
+        keep: int = 100_000,
     ) -> None:
         self.users = {user.name: user for user in users}
-        self.engine = MatchingEngine(markets, self, now_ns=now_ns, seed=seed, first_trade_id=118_974_856)
-        self.fills: dict[str, deque[FillRecord]] = {user.name: deque(maxlen=FILLS_KEPT) for user in users}
+        self.engine = MatchingEngine(markets, self, now_ns=now_ns, seed=seed, keep=keep, first_trade_id=118_974_856)
+        self.fills: dict[str, deque[FillRecord]] = {user.name: deque(maxlen=keep) for user in users}
         self.submits_by_client_id: Counter[str] = Counter()
         self.orders_by_client_id: Counter[str] = Counter()
         self.cancels_by_id: Counter[str] = Counter()
@@ -63,6 +69,7 @@ class Exchange:
         self.placed: Callable[[SimOrder], None] = lambda order: None
         self._feed = feed
         self._now = now_ns
+        self._keep = keep
         self._by_client: dict[tuple[str, str], list[SimOrder]] = {}
         self._serials = itertools.count(94_711_228)
         self._requests = itertools.count(9_018_830_890_442_560_439)
@@ -197,14 +204,17 @@ class Exchange:
             if other.state != "waiting":
                 name, amount = _cost(other, self.engine.markets[other.symbol])
                 reserved += amount if name == currency else 0
-        if cost > user.balance(currency) - reserved:
-            raise RowRefusal(8, "trade.error.insufficient_balance1", "Insufficient balance", [currency, f"{cost:f}"])
+        if cost <= user.balance(currency) - reserved:
+            return
+        if order.side == "sell":  # both answers have been seen
+            raise platform(51523, "BADREQUEST: Insufficient wallet balance", self._now() // 1_000_000)
+        raise RowRefusal(8, "trade.error.insufficient_balance1", "Insufficient balance", [currency, f"{cost:f}"])
 
     def _index(self, order: SimOrder) -> None:
         if order.client_id is None:
             return
         self._by_client.setdefault((order.owner, order.client_id), []).append(order)
-        if len(self._by_client) > CLIENT_IDS_KEPT:
+        if len(self._by_client) > 2 * self._keep:
             del self._by_client[next(iter(self._by_client))]
 
     def _group(self, order: SimOrder) -> list[SimOrder]:

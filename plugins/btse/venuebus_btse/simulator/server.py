@@ -40,6 +40,7 @@ class BtseSimulator:
         seed: of everything random.
         now_ns: the venue's clock.
         idle_timeout: seconds without a message from a client before its WebSocket is dropped.
+        keep: finished orders, and fills, that the venue remembers.
         strict_nonce: refuse nonces that are not greater than the key's last one, instead of only those used before.
     """
 
@@ -57,6 +58,7 @@ class BtseSimulator:
         faults: FaultScript | None = None,
         now_ns: Callable[[], int] = time.time_ns,
         idle_timeout: float = 60.0,
+        keep: int = 100_000,
         strict_nonce: bool = False,
     ) -> None:
         names = list(symbols)
@@ -68,6 +70,7 @@ class BtseSimulator:
         self._depth = depth
         self._seed = seed
         self._rate = rate
+        self._keep = keep
         quirks = quirks or Quirks()
         self.hub = Hub(quirks, now_ms=self._now_ms)
         self.guard = RateGuard(limits or RateRules())
@@ -214,7 +217,6 @@ class BtseSimulator:
             "fills": [describe_fill(record) for record in fills],
             "requests": dict(self.rest.requests),
             "answers": dict(self.rest.answers),
-            "cut_short": self.rest.cut_short,
             "rate_limited": self.guard.refused,
             "submits_by_client_id": dict(exchange.submits_by_client_id),
             "orders_by_client_id": dict(exchange.orders_by_client_id),
@@ -249,7 +251,7 @@ class BtseSimulator:
         for user in self.users:
             user.balances = dict(user.opening)
         markets = [make_market(symbol, self._depth, number) for number, symbol in enumerate(self.symbols)]
-        exchange = Exchange(markets, self.users, self.hub, now_ns=self._now_ns, seed=self._seed)
+        exchange = Exchange(markets, self.users, self.hub, now_ns=self._now_ns, seed=self._seed, keep=self._keep)
         self.hub.open(exchange.engine)
         return exchange
 

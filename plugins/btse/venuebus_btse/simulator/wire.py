@@ -25,7 +25,6 @@ class Tap(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self.transport: asyncio.Transport | None = None
-        self.cut_requests = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accept, unless point ``wire.accept`` is to be cut."""
