@@ -240,7 +240,7 @@ class Bridge:
                 "state": str(runner.state.state),
                 "text": runner.state.text or None,
                 "ledger": all(account.ledger.healthy for account in runner.accounts.values()),
-                "unknown_orders": len(runner.engine.unresolved),
+                "unknown_orders": len(runner.engine.outcomes.unresolved),
             }
             for name, runner in self.venues.items()
         }

@@ -34,7 +34,7 @@ def register_metrics(metrics: Metrics, bridge: Bridge) -> None:
         ("market_data_dropped", "Market data messages dropped, NATS slow or away", "outbox.dropped"),
         ("market_data_conflated", "Market data messages replaced by newer ones", "outbox.conflated"),
         ("dead_letters", "Messages that could not be understood", "notices.dead_letters"),
-        ("unknown_orders", "Commands whose outcome is not known", "engine.unresolved"),
+        ("unknown_orders", "Commands whose outcome is not known", "engine.outcomes.unresolved"),
         ("reconciliations", "Times that the venue was asked for its state", "reconciler.runs"),
         ("reconciled_differences", "Events that only asking brought to light", "reconciler.differences"),
         ("rate_limited", "Requests refused by the venue's limits before they were sent", "limits.refused"),
@@ -53,7 +53,7 @@ def register_metrics(metrics: Metrics, bridge: Bridge) -> None:
 
     def commands() -> Iterator[tuple[tuple[str, ...], float]]:
         for name, runner in bridge.venues.items():
-            for status, count in runner.engine.counts.items():
+            for status, count in runner.engine.outcomes.counts.items():
                 yield (name, status), float(count)
 
     def spooled() -> Iterator[tuple[tuple[str, ...], float]]:

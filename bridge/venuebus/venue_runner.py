@@ -102,7 +102,7 @@ class VenueRunner:
             request_timeout=min(config.request_timeout or self._capabilities.request_timeout, 15.0),
             dead_letter=self._dead_command, epoch=lambda: self.sessions.epoch, now_ns=self._connection.bus_time_ns,
         )  # fmt: skip
-        self.resolver = Resolver(self.engine, self.accounts, gate, policy, self.venue)
+        self.resolver = Resolver(self.engine.outcomes, self.accounts, gate, policy, self.venue)
         self.reconciler = Reconciler(self.resolver, policy, fills_lookback=config.fills_lookback)
         self.sessions = gate.sessions = Sessions(
             self.venue, spec, config, self.accounts, self.outbox, self.notices, self.limits, self.state,
@@ -402,7 +402,7 @@ class VenueRunner:
                     "client_order_id": job.client_order_id, "ts_received": job.ts_received,
                     "symbol": getattr(job.command, "symbol", None),
                 }
-                for (name, command_id), job in self.engine.unresolved.items()
+                for (name, command_id), job in self.engine.outcomes.unresolved.items()
             ],
             "limits": {
                 "refused": self.limits.refused, "waiting": self.limits.waiting, "bans": dict(self.limits.state()),
@@ -416,7 +416,7 @@ class VenueRunner:
                 "market_conflated": self.outbox.conflated,
                 "account_out": sum(account.published for account in self.accounts.values()),
                 "dead_letters": self.notices.dead_letters,
-                **{f"commands_{name}": count for name, count in self.engine.counts.items()},
+                **{f"commands_{name}": count for name, count in self.engine.outcomes.counts.items()},
             },
         }  # fmt: skip
 

@@ -22,8 +22,6 @@ from venuebus_schemas import (
     Order,
     OrderStatus,
     Reason,
-    ResolvedBy,
-    ResultStatus,
     Subjects,
     Submit,
     Verb,
@@ -31,7 +29,7 @@ from venuebus_schemas import (
 
 from ..bus.commands import Delivery
 from ..bus.connection import BusUnavailable
-from ..bus.ledger import AlreadyClaimed, Claim, Fenced
+from ..bus.ledger import AlreadyClaimed, Fenced
 from ..errors import CommandRejected, NotSent, OutcomeUnknown
 from ..limits import RateLimits
 from ..retry import command_attempts
@@ -41,6 +39,7 @@ from .attempt import Attempt
 from .breaker import Breaker
 from .checks import check_capabilities, expiry, intercept, read_command
 from .job import Job, chain_key, default_client_order_id, pending_order
+from .outcomes import Outcomes
 
 log = structlog.get_logger("venuebus.orders")
 
@@ -81,10 +80,8 @@ class Engine:
     ) -> None:
         self.venue = venue
         self.accounts = accounts
-        self.unresolved: dict[tuple[str, str], Job] = {}
-        self.on_unknown: Callable[[Job], None] = lambda job: None
+        self.outcomes = Outcomes(venue, accounts, epoch)
         self.breaker = Breaker()
-        self.counts: dict[str, int] = {"accepted": 0, "rejected": 0, "unknown": 0}
         self._gate = gate
         self._can = capabilities
         self._subjects = subjects
@@ -201,9 +198,9 @@ class Engine:
             if refusal is None:
                 refusal = await self._prepare_and_send(job)
             if refusal is not None:
-                await self._refuse(job, refusal)
+                await self.outcomes.refuse(job, refusal)
         except AlreadyClaimed as error:
-            await self._replay(job, error.record)
+            await self.outcomes.replay(job, error.record)
         except (Fenced, BusUnavailable) as error:
             # Nothing is on the ledger, so nothing was sent: the stream delivers it again to whoever owns the account.
             log.warning("command left in the stream", command=job.command_id, error=str(error))
@@ -214,7 +211,7 @@ class Engine:
         except Exception:
             log.exception("command failed inside the bridge", command=job.command_id, account=job.account)
             if job.claim is not None and job.claim.sent:
-                self._unknown(job, OutcomeUnknown("internal error of the bridge", reason=Reason.INTERNAL))
+                self.outcomes.unknown(job, OutcomeUnknown("internal error of the bridge", reason=Reason.INTERNAL))
         finally:
             if job.delivery is not None:
                 self._held.pop(job.delivery.seq, None)
@@ -236,13 +233,13 @@ class Engine:
         try:
             accepted = await self._send(job, account, attempt)
         except CommandRejected as error:
-            self._rejected(job, error)
+            self.outcomes.rejected(job, error)
         except NotSent as error:
-            self._rejected(job, self._not_sent(job, error))
+            self.outcomes.rejected(job, self._not_sent(job, error))
         except OutcomeUnknown as error:
-            self._unknown(job, error)
+            self.outcomes.unknown(job, error)
         else:
-            self._accepted(job, accepted)
+            self.outcomes.accepted(job, accepted)
         finally:
             executing.discard(done)
             if not done.done():
@@ -350,7 +347,7 @@ class Engine:
                 raise BusUnavailable("NATS did not answer the claim in time") from error
             raise
         account.open_claims[job.command_id] = claim
-        await self._ack(job)
+        await job.ack()
 
     @staticmethod
     def _unclaim(job: Job, account: Account) -> None:
@@ -361,11 +358,6 @@ class Engine:
                 del account.tracker.open[job.client_order_id]
         elif job.order is not None:
             account.tracker.settle_pending(job.order)
-
-    async def _ack(self, job: Job) -> None:
-        if job.delivery is not None and not job.acknowledged:
-            job.acknowledged = True
-            await job.delivery.ack()
 
     async def _send(self, job: Job, account: Account, attempt: Attempt) -> Accepted:
         prepared_for = self._session()
@@ -429,124 +421,6 @@ class Engine:
         if job.time_left(1.0) <= 0.05 and self._gate.session() is not None:
             return CommandRejected(Reason.EXPIRED, f"expired before it could be sent: {error}")
         return CommandRejected(Reason.NOT_CONNECTED, f"certainly not sent: {error}")
-
-    # --- ends -----------------------------------------------------------------------------------------------
-
-    def _accepted(self, job: Job, accepted: Accepted) -> None:
-        account = self.accounts[job.account]
-        venue_order_id = accepted.venue_order_id or (accepted.order.venue_order_id if accepted.order else None)
-        if isinstance(job.command, Submit):
-            update = accepted.order or Order(
-                symbol=job.command.symbol,
-                side=job.command.side,
-                order_type=job.command.order_type,
-                status=OrderStatus.NEW,
-                filled_quantity="0",
-                venue_order_id=venue_order_id,
-            )
-            update.client_order_id = job.client_order_id
-            account.publish(update)
-        elif accepted.order is not None:
-            account.publish(accepted.order)
-        for fill in accepted.fills:
-            account.publish(fill)
-        if job.verb is Verb.AMEND and job.order is not None:
-            self._put_pending_end(account, job)
-        self.finish(job, ResultStatus.ACCEPTED, text=accepted.text, venue_order_id=venue_order_id)
-
-    def _rejected(self, job: Job, error: CommandRejected) -> None:
-        account = self.accounts[job.account]
-        if isinstance(job.command, Submit):
-            account.publish(self._ended(job, job.command, OrderStatus.REJECTED, error.reason, str(error)))
-        elif job.order is not None:
-            self._put_pending_end(account, job)
-        self.finish(job, ResultStatus.REJECTED, reason=error.reason, text=str(error))
-
-    def _unknown(self, job: Job, error: OutcomeUnknown) -> None:
-        account = self.accounts[job.account]
-        if isinstance(job.command, Submit):
-            account.publish(self._ended(job, job.command, OrderStatus.UNKNOWN, error.reason, str(error)))
-        log.warning("outcome unknown", venue=self.venue, account=job.account, command=job.command_id, error=str(error))
-        self.finish(job, ResultStatus.UNKNOWN, reason=error.reason, text=str(error))
-        self.unresolved[job.account, job.command_id] = job
-        self.on_unknown(job)
-
-    @staticmethod
-    def _ended(job: Job, command: Submit, status: OrderStatus, reason: Reason, text: str) -> Order:
-        return Order(
-            symbol=command.symbol, side=command.side, order_type=command.order_type, status=status,
-            filled_quantity="0", client_order_id=job.client_order_id, reason=reason, text=text, ts_recv=time.time_ns(),
-        )  # fmt: skip
-
-    @staticmethod
-    def _put_pending_end(account: Account, job: Job) -> None:
-        assert job.order is not None
-        order = account.tracker.settle_pending(job.order)
-        if order is not None:
-            account.put_order(order)
-
-    def finish(
-        self,
-        job: Job,
-        status: ResultStatus,
-        *,
-        reason: Reason | None = None,
-        text: str | None = None,
-        venue_order_id: str | None = None,
-        resolved_by: ResolvedBy | None = None,
-    ) -> None:
-        """Publish the result of ``job``; anything but ``unknown`` closes its claim."""
-        account = self.accounts[job.account]
-        if status is not ResultStatus.UNKNOWN:
-            self.unresolved.pop((job.account, job.command_id), None)
-        self.counts[status] = self.counts.get(status, 0) + 1
-        account.put_result(
-            job.result(status, reason=reason, text=text, venue_order_id=venue_order_id, resolved_by=resolved_by)
-        )
-
-    async def _refuse(self, job: Job, error: CommandRejected) -> None:
-        """Refuse a command of which nothing was claimed: the refusal is the claim, so it can never be sent later."""
-        account = self.accounts.get(job.account)
-        if account is None:
-            account = next(iter(self.accounts.values()))
-        job.attempts = 0
-        result = job.result(ResultStatus.REJECTED, reason=error.reason, text=str(error))
-        self.counts["rejected"] += 1
-        if job.account not in self.accounts:
-            await self._refuse_elsewhere(job, account, result)
-            return
-        account.stamp("result", job.command_id, result)
-        mid = f"{self.venue}-{job.account}-result-{job.command_id}-{job.verb}-rejected-{job.nonce}"
-        try:
-            await account.ledger.claim(
-                job.make_claim(keys={}, epoch=self._epoch(), sent=False), [("result", job.command_id, result, mid)]
-            )
-        except BusUnavailable:
-            if job.delivery is not None:
-                await job.delivery.give_back()
-            return
-        await self._ack(job)
-
-    async def _refuse_elsewhere(self, job: Job, account: Account, result: Any) -> None:
-        # An account nobody leases here: there is no ledger to fence with, and nothing that could ever be sent.
-        result.venue, result.account, result.epoch, result.seq = self.venue, job.account, account.epoch, 1
-        result.ts_recv = time.time_ns()
-        await account.ledger.put_elsewhere(job.account, "result", job.command_id, result)
-        await self._ack(job)
-
-    async def _replay(self, job: Job, record: Claim) -> None:
-        """The command is on the ledger already: say nothing new, unless it is another command under the same id."""
-        if record.body_hash and record.body_hash != job.body_hash():
-            log.error("command id used twice with different bodies", venue=self.venue, command=job.command_id)
-            account = self.accounts[job.account]
-            job.attempts = 0
-            result = job.result(
-                ResultStatus.REJECTED,
-                reason=Reason.DUPLICATE,
-                text=f"command_id {job.command_id} was used by another {record.verb}; that one is untouched",
-            )
-            account.put("result", job.command_id, result, f"duplicate-{job.command_id}-{job.nonce}")
-        await self._ack(job)
 
     # --- stop -----------------------------------------------------------------------------------------------
 

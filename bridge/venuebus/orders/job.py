@@ -51,6 +51,12 @@ class Job:
         """Seconds in which the command may still be sent; ``default`` where it does not expire."""
         return default if self.deadline is None else self.deadline - time.monotonic()
 
+    async def ack(self) -> None:
+        """Tell the stream that the ledger has it, once."""
+        if self.delivery is not None and not self.acknowledged:
+            self.acknowledged = True
+            await self.delivery.ack()
+
     def body_hash(self) -> str:
         """Identity of what was asked, to tell a redelivery from another command under the same id."""
         return hashlib.sha256(self.body).hexdigest()

@@ -25,8 +25,9 @@ from ..bus.ledger import Claim
 from ..errors import CommandRejected, RetryableError
 from ..venue import Found, LookupPolicy, OrderKey, SupportsLookup, SupportsSnapshot
 from .account import Account
-from .engine import Engine, Gate
+from .engine import Gate
 from .job import Job
+from .outcomes import Outcomes
 
 log = structlog.get_logger("venuebus.resolver")
 
@@ -40,17 +41,17 @@ class Resolver:
     """
 
     def __init__(
-        self, engine: Engine, accounts: dict[str, Account], gate: Gate, policy: LookupPolicy, venue: str
+        self, outcomes: Outcomes, accounts: dict[str, Account], gate: Gate, policy: LookupPolicy, venue: str
     ) -> None:
         self.source = ResolvedBy.PUSH
         self.venue = venue
-        self._engine = engine
+        self._outcomes = outcomes
         self._accounts = accounts
         self._gate = gate
         self._policy = policy
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._by_client_id: dict[tuple[str, str], set[str]] = {}
-        engine.on_unknown = self.follow
+        outcomes.on_unknown = self.follow
 
     # --- who is unknown -------------------------------------------------------------------------------------
 
@@ -66,7 +67,7 @@ class Resolver:
         """Take up the claims that a former owner left open, and say that they are unknown, unless it did."""
         for claim in list(account.open_claims.values()):
             job = _job_of(account.name, claim)
-            self._engine.unresolved[account.name, claim.command_id] = job
+            self._outcomes.unresolved[account.name, claim.command_id] = job
             tracked = account.tracker.find(client_order_id=claim.client_order_id)
             if tracked is not None:
                 job.order = tracked.order
@@ -74,7 +75,7 @@ class Resolver:
                 text = "the bridge stopped between the claim and the answer"
                 if isinstance(job.command, Submit) and (tracked is None or tracked.order.status == "pending_new"):
                     account.publish(_unknown_order(job, job.command, text))
-                self._engine.finish(job, ResultStatus.UNKNOWN, reason=Reason.TIMEOUT, text=text)
+                self._outcomes.finish(job, ResultStatus.UNKNOWN, reason=Reason.TIMEOUT, text=text)
             self.follow(job)
         return len(account.open_claims)
 
@@ -93,7 +94,7 @@ class Resolver:
         if order.client_order_id is None:
             return
         for command_id in list(self._by_client_id.get((account, order.client_order_id), ())):
-            job = self._engine.unresolved.get((account, command_id))
+            job = self._outcomes.unresolved.get((account, command_id))
             if job is not None:
                 self._judge(job, order)
 
@@ -131,7 +132,7 @@ class Resolver:
     ) -> None:
         self._forget(job)
         log.info("outcome resolved", venue=self.venue, command=job.command_id, status=str(status), by=str(self.source))
-        self._engine.finish(
+        self._outcomes.finish(
             job, status, reason=reason, text=text, venue_order_id=order.venue_order_id, resolved_by=self.source
         )
 
@@ -151,7 +152,7 @@ class Resolver:
     async def _resolve(self, job: Job) -> None:
         claimed = (job.claim.ts_claimed if job.claim else job.ts_received) / 1e9
         agreeing, interval = 0, self._policy.interval
-        while (job.account, job.command_id) in self._engine.unresolved:
+        while (job.account, job.command_id) in self._outcomes.unresolved:
             answer = await self._ask(job)
             if answer is None:
                 agreeing = 0
@@ -198,7 +199,9 @@ class Resolver:
         if left or snapshot.orders is None:
             return None
         self._forget(job)
-        self._engine.finish(job, ResultStatus.ACCEPTED, text="no order is open any more", resolved_by=ResolvedBy.QUERY)
+        self._outcomes.finish(
+            job, ResultStatus.ACCEPTED, text="no order is open any more", resolved_by=ResolvedBy.QUERY
+        )
         return False
 
     def _found(self, job: Job, found: Found) -> bool:
@@ -210,7 +213,7 @@ class Resolver:
             account.publish(found.order, reconciled=True)
             for fill in found.fills:
                 account.publish(fill, reconciled=True)
-            if (job.account, job.command_id) not in self._engine.unresolved:
+            if (job.account, job.command_id) not in self._outcomes.unresolved:
                 return True
             tracked = account.tracker.match(found.order)
             return tracked is not None and self._judge(job, tracked.order)
@@ -231,7 +234,7 @@ class Resolver:
             order = _unknown_order(job, job.command, text)
             order.status, order.reason = OrderStatus.REJECTED, Reason.TIMEOUT
             account.publish(order, reconciled=True)
-            if (job.account, job.command_id) in self._engine.unresolved:
+            if (job.account, job.command_id) in self._outcomes.unresolved:
                 self._settle(job, ResultStatus.REJECTED, order, Reason.TIMEOUT, text)
         return True
 
@@ -247,7 +250,7 @@ class Resolver:
         Raises:
             CommandRejected: there is no such unknown outcome, or the word is not one.
         """
-        job = self._engine.unresolved.get((account_name, command_id))
+        job = self._outcomes.unresolved.get((account_name, command_id))
         if job is None:
             raise CommandRejected(Reason.UNKNOWN_ORDER, f"command {command_id} of {account_name} is not unknown")
         if status not in (ResultStatus.ACCEPTED, ResultStatus.REJECTED) or not by.strip() or not why.strip():
@@ -262,11 +265,11 @@ class Resolver:
             order = _unknown_order(job, job.command, text)
             order.status = OrderStatus.NEW if status is ResultStatus.ACCEPTED else OrderStatus.REJECTED
             with _Source(self, ResolvedBy.OPERATOR):
-                self._engine.unresolved.pop((account_name, command_id), None)
+                self._outcomes.unresolved.pop((account_name, command_id), None)
                 account.publish(order)
         elif job.order is not None and (event := account.tracker.settle_pending(job.order)) is not None:
             account.put_order(event)
-        self._engine.finish(job, status, text=text, resolved_by=ResolvedBy.OPERATOR)
+        self._outcomes.finish(job, status, text=text, resolved_by=ResolvedBy.OPERATOR)
 
 
 class _Source:

@@ -45,6 +45,8 @@ class Tracked(msgspec.Struct, gc=False):
     """Status without a pending cancel or amend of ours."""
     voided: bool = False
     ours: bool = False
+    awaiting: bool = False
+    """Whether a cancel or amend of ours has no answer yet: until then its pending state stands."""
 
 
 class OrderTracker:
@@ -109,11 +111,20 @@ class OrderTracker:
         tracked.order = msgspec.structs.replace(
             tracked.order, status=status, command_id=command_id, reason=None, text=None, ts_recv=time.time_ns()
         )
+        tracked.awaiting = True
         return tracked.order
+
+    def answered(self, order: Order) -> None:
+        """The venue has taken the cancel or amend, or nobody knows: from now on what it tells of the order counts."""
+        tracked = self.match(order)
+        if tracked is not None:
+            tracked.awaiting = False
 
     def settle_pending(self, order: Order) -> Order | None:
         """The cancel or amend is decided and the order lives on: return the event with its own status again."""
         tracked = self.match(order)
+        if tracked is not None:
+            tracked.awaiting = False
         if tracked is None or tracked.order.status not in _PENDING:
             return None
         status = tracked.base
@@ -165,13 +176,13 @@ class OrderTracker:
         if new.is_final:
             return new
         if new is _S.UNKNOWN:
-            return known if known in _PENDING else new
+            return known if known in _PENDING and tracked.awaiting else new
         stale = _number(update.filled_quantity) < _number(tracked.order.filled_quantity)
         if known is not _S.UNKNOWN and (stale or _LIVE_RANK.get(new, 1) < _LIVE_RANK.get(tracked.base, 0)):
             new = tracked.base
         if new not in _PENDING:
             tracked.base = new
-        if known in _PENDING and not tracked.voided:
+        if known in _PENDING and tracked.awaiting and not tracked.voided:
             return known
         return _consistent(update, new)
 

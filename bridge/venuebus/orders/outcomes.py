@@ -1,0 +1,163 @@
+"""The ends of a command: what is published when it was accepted, rejected, refused, or nobody knows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from venuebus_schemas import (
+    Order,
+    OrderStatus,
+    Reason,
+    ResolvedBy,
+    ResultStatus,
+    Submit,
+    Verb,
+)
+
+from ..bus.connection import BusUnavailable
+from ..bus.ledger import Claim
+from ..errors import CommandRejected, OutcomeUnknown
+from ..venue import Accepted
+from .account import Account
+from .job import Job
+
+log = structlog.get_logger("venuebus.orders")
+
+
+class Outcomes:
+    """Publishes order events and results of one venue's commands; keeps those whose outcome is unknown."""
+
+    def __init__(self, venue: str, accounts: dict[str, Account], epoch: Callable[[], int]) -> None:
+        self.venue = venue
+        self.accounts = accounts
+        self.unresolved: dict[tuple[str, str], Job] = {}
+        self.on_unknown: Callable[[Job], None] = lambda job: None
+        self.counts: dict[str, int] = {"accepted": 0, "rejected": 0, "unknown": 0}
+        self._epoch = epoch
+
+    def accepted(self, job: Job, accepted: Accepted) -> None:
+        """The venue has it."""
+        account = self.accounts[job.account]
+        venue_order_id = accepted.venue_order_id or (accepted.order.venue_order_id if accepted.order else None)
+        if isinstance(job.command, Submit):
+            update = accepted.order or Order(
+                symbol=job.command.symbol,
+                side=job.command.side,
+                order_type=job.command.order_type,
+                status=OrderStatus.NEW,
+                filled_quantity="0",
+                venue_order_id=venue_order_id,
+            )
+            update.client_order_id = job.client_order_id
+            account.publish(update)
+        else:
+            if job.order is not None:
+                account.tracker.answered(job.order)
+            if accepted.order is not None:
+                account.publish(accepted.order)
+        for fill in accepted.fills:
+            account.publish(fill)
+        if job.verb is Verb.AMEND and job.order is not None:
+            self._put_pending_end(account, job)
+        self.finish(job, ResultStatus.ACCEPTED, text=accepted.text, venue_order_id=venue_order_id)
+
+    def rejected(self, job: Job, error: CommandRejected) -> None:
+        """It was claimed, and certainly has no effect."""
+        account = self.accounts[job.account]
+        if isinstance(job.command, Submit):
+            account.publish(self._ended(job, job.command, OrderStatus.REJECTED, error.reason, str(error)))
+        elif job.order is not None:
+            self._put_pending_end(account, job)
+        self.finish(job, ResultStatus.REJECTED, reason=error.reason, text=str(error))
+
+    def unknown(self, job: Job, error: OutcomeUnknown) -> None:
+        """Neither could be proved: say so, and have somebody ask."""
+        account = self.accounts[job.account]
+        if isinstance(job.command, Submit):
+            account.publish(self._ended(job, job.command, OrderStatus.UNKNOWN, error.reason, str(error)))
+        elif job.order is not None:
+            account.tracker.answered(job.order)
+        log.warning("outcome unknown", venue=self.venue, account=job.account, command=job.command_id, error=str(error))
+        self.finish(job, ResultStatus.UNKNOWN, reason=error.reason, text=str(error))
+        self.unresolved[job.account, job.command_id] = job
+        self.on_unknown(job)
+
+    @staticmethod
+    def _ended(job: Job, command: Submit, status: OrderStatus, reason: Reason, text: str) -> Order:
+        return Order(
+            symbol=command.symbol, side=command.side, order_type=command.order_type, status=status,
+            filled_quantity="0", client_order_id=job.client_order_id, reason=reason, text=text, ts_recv=time.time_ns(),
+        )  # fmt: skip
+
+    @staticmethod
+    def _put_pending_end(account: Account, job: Job) -> None:
+        assert job.order is not None
+        order = account.tracker.settle_pending(job.order)
+        if order is not None:
+            account.put_order(order)
+
+    def finish(
+        self,
+        job: Job,
+        status: ResultStatus,
+        *,
+        reason: Reason | None = None,
+        text: str | None = None,
+        venue_order_id: str | None = None,
+        resolved_by: ResolvedBy | None = None,
+    ) -> None:
+        """Publish the result of ``job``; anything but ``unknown`` closes its claim."""
+        account = self.accounts[job.account]
+        if status is not ResultStatus.UNKNOWN:
+            self.unresolved.pop((job.account, job.command_id), None)
+        self.counts[status] = self.counts.get(status, 0) + 1
+        account.put_result(
+            job.result(status, reason=reason, text=text, venue_order_id=venue_order_id, resolved_by=resolved_by)
+        )
+
+    async def refuse(self, job: Job, error: CommandRejected) -> None:
+        """Refuse a command of which nothing was claimed: the refusal is the claim, so it can never be sent later."""
+        account = self.accounts.get(job.account)
+        if account is None:
+            account = next(iter(self.accounts.values()))
+        job.attempts = 0
+        result = job.result(ResultStatus.REJECTED, reason=error.reason, text=str(error))
+        self.counts["rejected"] += 1
+        if job.account not in self.accounts:
+            await self._refuse_elsewhere(job, account, result)
+            return
+        account.stamp("result", job.command_id, result)
+        mid = f"{self.venue}-{job.account}-result-{job.command_id}-{job.verb}-rejected-{job.nonce}"
+        try:
+            await account.ledger.claim(
+                job.make_claim(keys={}, epoch=self._epoch(), sent=False), [("result", job.command_id, result, mid)]
+            )
+        except BusUnavailable:
+            if job.delivery is not None:
+                await job.delivery.give_back()
+            return
+        await job.ack()
+
+    async def _refuse_elsewhere(self, job: Job, account: Account, result: Any) -> None:
+        # An account nobody leases here: there is no ledger to fence with, and nothing that could ever be sent.
+        result.venue, result.account, result.epoch, result.seq = self.venue, job.account, account.epoch, 1
+        result.ts_recv = time.time_ns()
+        await account.ledger.put_elsewhere(job.account, "result", job.command_id, result)
+        await job.ack()
+
+    async def replay(self, job: Job, record: Claim) -> None:
+        """The command is on the ledger already: say nothing new, unless it is another command under the same id."""
+        if record.body_hash and record.body_hash != job.body_hash():
+            log.error("command id used twice with different bodies", venue=self.venue, command=job.command_id)
+            account = self.accounts[job.account]
+            job.attempts = 0
+            result = job.result(
+                ResultStatus.REJECTED,
+                reason=Reason.DUPLICATE,
+                text=f"command_id {job.command_id} was used by another {record.verb}; that one is untouched",
+            )
+            account.put("result", job.command_id, result, f"duplicate-{job.command_id}-{job.nonce}")
+        await job.ack()
