@@ -167,8 +167,6 @@ class Account:
         Raises:
             msgspec.DecodeError: the message is not what its subject says.
         """
-        if kind == "lease":
-            return
         if kind == "claim":
             claim = msgspec.json.decode(data, type=Claim)
             if claim.sent:

@@ -148,7 +148,8 @@ class OrderTracker:
         merged = self._merge(known, update, status, filled)
         if update.status is not _S.UNKNOWN and (update.status is not _S.PENDING_NEW or not tracked.ours):
             self.told = merged
-        if merged is known or _same(known, merged):
+        if _same(known, merged):
+            tracked.order = merged  # what is no news by itself (when it was created) goes out with the next change
             return None, None
         merged.reconciled = True if reconciled else None
         fill = self._derive(known, merged) if self.derives_fills and filled != known.filled_quantity else None
@@ -211,7 +212,7 @@ class OrderTracker:
         if status is not known.status:
             merged.reason, merged.text = update.reason, update.text
         merged.leaves_quantity = _leaves(merged) or merged.leaves_quantity
-        merged.ts_recv = update.ts_recv
+        merged.ts_recv = max(known.ts_recv, update.ts_recv)
         merged.ts_venue = update.ts_venue
         if merged.status not in _PENDING:
             merged.status = _consistent(merged, merged.status)
@@ -337,7 +338,19 @@ _ZERO = Decimal(0)
 _COMPARED = tuple(
     name
     for name in Order.__struct_fields__
-    if name not in {"venue", "ts_recv", "ts_venue", "epoch", "seq", "account", "reconciled", "command_id", "external"}
+    if name
+    not in {
+        "venue",
+        "ts_recv",
+        "ts_venue",
+        "epoch",
+        "seq",
+        "account",
+        "reconciled",
+        "command_id",
+        "external",
+        "ts_created",
+    }
 )
 
 
