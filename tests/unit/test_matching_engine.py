@@ -191,6 +191,33 @@ def test_orders_of_a_group_die_together(end: str) -> None:
         assert engine.orders["o1"].state == "filled"
 
 
+def test_a_leg_that_fires_and_rests_ends_the_other_one() -> None:
+    engine, _, _ = make()
+    engine.submit(order(1, price="99", trigger_price=D("101"), trigger_above=True, group="g"))
+    engine.submit(order(2, price="98", group="g"))
+    engine.submit(order(3, quantity="3", price="101"))
+    assert (engine.orders["o1"].state, engine.orders["o2"].state) == ("new", "canceled")
+
+
+def test_liquidity_that_was_eaten_comes_back_with_the_next_step() -> None:
+    engine, _, _ = make()
+    before = engine.book("X", 50)
+    engine.submit(order(1, quantity="3"))
+    assert engine.book("X", 50) != before
+    engine.step("X", ticks=0, trade=False)
+    assert engine.book("X", 50) == before
+
+
+def test_the_book_moves_with_its_middle_however_far() -> None:
+    engine, _, _ = make(depth=5)
+    for ticks in (1, -1, 3, -7, 100, -150, 0):
+        engine.step("X", ticks=ticks, trade=False)
+        mid = engine.markets["X"].mid
+        bids, asks = engine.book("X", 50)
+        assert [price for price, _ in bids] == [mid - D("0.5") * i for i in range(1, 6)]
+        assert [price for price, _ in asks] == [mid + D("0.5") * i for i in range(1, 6)]
+
+
 def test_finished_orders_fills_and_trades_are_forgotten_oldest_first() -> None:
     engine, _, _ = make(keep=50)
     engine.submit(order(0, price="90"))

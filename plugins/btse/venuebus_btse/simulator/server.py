@@ -258,14 +258,15 @@ class BtseSimulator:
     async def _move(self) -> None:
         """Step the markets in turn, in small batches, so that a high rate costs few wake-ups."""
         names = cycle(self.symbols)
-        due = 0.0
+        due, before = 0.0, time.perf_counter()
         while True:
             if self._rate <= 0:
                 self._rate_changed.clear()
                 await self._rate_changed.wait()
-            started = time.perf_counter()
+                due, before = 0.0, time.perf_counter()
             await asyncio.sleep(TICK)
-            due = min(due + (time.perf_counter() - started) * self._rate, self._rate)
+            now = time.perf_counter()
+            due, before = min(due + (now - before) * self._rate, self._rate), now
             for symbol in islice(names, int(due)):
                 self.exchange.step(symbol)
             due -= int(due)
