@@ -10,6 +10,7 @@ from .messages import BookData
 from .numbers import PLAIN, Malformed, text_of
 
 MAX_LEVELS = 2000  # per side; the venue keeps 50, so more is a fault that must not eat memory
+MAX_LATE = 50  # old sequence numbers in a row; more means that the venue began to count anew
 TextLevel = tuple[str, str]
 
 
@@ -65,7 +66,7 @@ class OrderBook:
     snapshot, and deltas that come late are dropped.
     """
 
-    __slots__ = ("asks", "bids", "in_sync", "seq", "symbol")
+    __slots__ = ("_late", "asks", "bids", "in_sync", "seq", "symbol")
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
@@ -73,6 +74,7 @@ class OrderBook:
         self.asks = Half(bids=False)
         self.seq: int | None = None
         self.in_sync = False
+        self._late = 0
 
     def apply(self, data: BookData) -> Change:
         """Take one frame.
@@ -86,17 +88,22 @@ class OrderBook:
             raise Malformed(f"type: snapshot or delta expected, not {data.type[:20]!r}")
         if not self.in_sync:
             return Change.IGNORED
+        if self.seq is not None and data.seqNum is not None and data.seqNum <= self.seq and self._late < MAX_LATE:
+            self._late += 1  # sent before the snapshot, or twice
+            return Change.IGNORED
         if self.seq is None or data.prevSeqNum != self.seq or data.seqNum != self.seq + 1:
             self.invalidate()
             return Change.GAP
         self._set(data)
         self.seq = data.seqNum
+        self._late = 0
         return self._checked(Change.DELTA)
 
     def invalidate(self) -> None:
         """Wait for the next snapshot."""
         self.in_sync = False
         self.seq = None
+        self._late = 0
         self.bids.clear()
         self.asks.clear()
 

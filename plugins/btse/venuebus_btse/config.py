@@ -25,7 +25,7 @@ class BtseConfig(VenueConfig, kw_only=True, frozen=True, forbid_unknown_fields=T
     connect_timeout: float = 10.0
     login_timeout: float = 10.0
     subscribe_timeout: float = 5.0
-    topics_per_connection: int = 100
+    topics_per_request: int = 100
     ticker_interval: float = 5.0
     book_depth: int = 50
     market_buy: Literal["price", "size"] = "price"
@@ -53,7 +53,7 @@ class BtseConfig(VenueConfig, kw_only=True, frozen=True, forbid_unknown_fields=T
                 mistakes.append(f"{name}: an address starting with {' or '.join(schemes)} expected")
         for name in ("ping_interval", "silence_timeout", "connect_timeout", "login_timeout", "subscribe_timeout",
                      "ticker_interval", "book_depth", "queries_per_second", "queries_per_second_user",
-                     "orders_per_second", "topics_per_connection"):  # fmt: skip
+                     "orders_per_second", "topics_per_request"):  # fmt: skip
             if getattr(self, name) <= 0:
                 mistakes.append(f"{name}: more than 0 expected")
         unknown = sorted(set(self.market_data) - MARKET_DATA)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from venuebus_schemas import Book, BookDelta, Instrument, InstrumentKind, Quote, Side, Ticker, Trade, plain
 
 from .books import OrderBook, clean_levels
 from .messages import BookData, MarketRow, TradeRow
-from .numbers import Malformed, milliseconds, positive, sane
+from .numbers import Malformed, milliseconds, positive, sane, shortest
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL, "MODE_BUY": Side.BUY, "MODE_SELL": Side.SELL}
 
@@ -62,23 +64,35 @@ def trade(row: TradeRow, now: int) -> Trade:
 
 
 def instrument(row: MarketRow, now: int) -> Instrument:
-    """Return a market's steps and bounds."""
+    """Return a market's steps and bounds.
+
+    Raises:
+        Malformed: a number that cannot be.
+    """
     tradable = row.active
     if row.isMarketOpenToSpot is not None and tradable is not None:
         tradable = tradable and row.isMarketOpenToSpot
     return Instrument(
         symbol=row.symbol, venue_symbol=row.symbol, kind=InstrumentKind.FUTURE if row.futures else InstrumentKind.SPOT,
-        base=row.base, quote=row.quote, currency=row.quote, exchange="BTSE", tick_size=positive(row.minPriceIncrement),
-        lot_size=positive(row.minSizeIncrement), min_quantity=positive(row.minOrderSize),
-        max_quantity=positive(row.maxOrderSize), tradable=tradable, ts_recv=now,
+        base=row.base, quote=row.quote, currency=row.quote, exchange="BTSE", tick_size=_sane(row.minPriceIncrement),
+        lot_size=_sane(row.minSizeIncrement), min_quantity=_sane(row.minOrderSize),
+        max_quantity=_sane(row.maxOrderSize), tradable=tradable, ts_recv=now,
     )  # fmt: skip
 
 
+def _sane(value: Decimal | None) -> str | None:
+    return None if value is None else positive(sane(value, "market_summary"))
+
+
 def ticker(row: MarketRow, now: int) -> Ticker:
-    """Return the last 24 hours of a market. The venue's ``size`` counts base units, its ``volume`` quote units."""
+    """Return the last 24 hours of a market. The venue's ``size`` counts base units, its ``volume`` quote units.
+
+    Raises:
+        Malformed: a number that cannot be.
+    """
     return Ticker(
-        symbol=row.symbol, last=positive(row.last), high=positive(row.high24Hr), low=positive(row.low24Hr),
-        volume=None if row.size is None else plain(row.size),
-        turnover=None if row.volume is None else plain(row.volume),
+        symbol=row.symbol, last=_sane(row.last), high=_sane(row.high24Hr), low=_sane(row.low24Hr),
+        volume=None if row.size is None else shortest(sane(row.size, "size")),
+        turnover=None if row.volume is None else shortest(sane(row.volume, "volume")),
         status=None if row.active is None else "active" if row.active else "inactive", ts_recv=now,
     )  # fmt: skip

@@ -97,6 +97,13 @@ class Link:
         Raises:
             RetryableError: the connection is gone.
         """
+        wanted, size = list(topics), self._ctx.config.topics_per_request
+        refused: dict[str, str] = {}
+        for start in range(0, len(wanted), size):
+            refused |= await self._subscribe(wanted[start : start + size])
+        return refused
+
+    async def _subscribe(self, topics: list[str]) -> dict[str, str]:
         async with self._turn:
             refused = {t: why for t in topics if (why := self.topics.permanent.get(t)) is not None}
             asked = self.topics.ask(topics)

@@ -65,10 +65,17 @@ class Lookup:
         """
         now = self._ctx.now_ns()
         merged: dict[str, Order] = {}
-        for row in await self._open_orders({}):
+        rows = await self._open_orders({})
+        self._pair_up(rows)
+        for row in rows:
             state = self._feed.state(row, now, "query")
-            if state is not None:
-                merged[state.client_order_id or state.venue_order_id or ""] = state
+            if state is None:
+                continue
+            key = state.client_order_id or state.venue_order_id or ""
+            if key in merged and merged[key].venue_order_id != state.venue_order_id:
+                # Two orders of one client id: the venue allows that, the bus keeps them apart by the venue's id.
+                state.client_order_id, key = None, state.venue_order_id or ""
+            merged[key] = state
         self._symbols.update(order.symbol for order in merged.values())
         fills: list[Fill] = []
         for symbol in sorted(self._symbols):
@@ -94,6 +101,17 @@ class Lookup:
             RetryableError: no answer.
         """
         return {row.symbol for row in await self._open_orders({}) if row.symbol}
+
+    def _pair_up(self, rows: list[OrderRow]) -> None:
+        """Find the legs of OCOs that were placed elsewhere: one client id, one leg with a trigger and one without."""
+        by_client: dict[str, list[OrderRow]] = {}
+        for row in rows:
+            if row.client_id is not None and self._feed.pairs.of_leg(row.orderID) is None:
+                by_client.setdefault(row.client_id, []).append(row)
+        for client_id, legs in by_client.items():
+            same = len({(leg.symbol, leg.side) for leg in legs}) == 1
+            if len(legs) == 2 and same and {orders.has_trigger(leg) for leg in legs} == {True, False}:
+                self._feed.pair_up(client_id, legs)
 
     # --- one order ------------------------------------------------------------------------------------------
 

@@ -139,9 +139,12 @@ class MarketFeed:
         for row in rows:
             if not row.symbol:
                 continue
-            self.instruments[row.symbol] = convert.instrument(row, now)
-            if tickers and row.symbol in self.wanted["ticker"]:
-                self._publish(convert.ticker(row, now))
+            try:
+                self.instruments[row.symbol] = convert.instrument(row, now)
+                if tickers and row.symbol in self.wanted["ticker"]:
+                    self._publish(convert.ticker(row, now))
+            except Malformed as error:
+                self._ctx.dead_letter(repr(row).encode(), f"market_summary: {row.symbol}: {error}")
 
     # --- books that were lost -------------------------------------------------------------------------------
 

@@ -31,13 +31,13 @@ def order(row: OrderRow, *, account: str, now: int, channel: Channel, known: Ord
     filled = filled_of(row)
     if status is OrderStatus.NEW and filled:
         status = OrderStatus.PARTIALLY_FILLED
-    if status is OrderStatus.PARTIALLY_FILLED and channel == "reply" and row.orderType == codes.MARKET:
+    if status is OrderStatus.PARTIALLY_FILLED and channel != "notice" and row.orderType == codes.MARKET:
         status = OrderStatus.CANCELED  # a market order does not rest: what is left of it is gone
     quote_sized = is_quote_sized(row, symbol)
     base = _first(row.currentOrderBaseSize, row.originalOrderBaseSize, row.originalSize, row.size)
     quote = _first(row.currentOrderQuoteSize, row.originalOrderQuoteSize)
     quantity = None if quote_sized else base
-    if filled is None and status is OrderStatus.FILLED and quantity is not None:
+    if not filled and status is OrderStatus.FILLED and quantity is not None:
         filled = quantity
     stamp = milliseconds(row.timestamp)
     return Order(
@@ -46,7 +46,7 @@ def order(row: OrderRow, *, account: str, now: int, channel: Channel, known: Ord
         quote_quantity=positive(quote) if quote_sized else None,
         filled_quantity=_filled(filled, known),
         leaves_quantity=_leaves(row, status, quote_sized),
-        price=_price(row, channel, kind, filled),
+        price=_price(row, channel, kind),
         trigger_price=positive(row.triggerPrice),
         avg_fill_price=positive(row.avgFilledPrice),
         time_in_force=_life(row),
@@ -135,9 +135,10 @@ def _leaves(row: OrderRow, status: OrderStatus, quote_sized: bool) -> str | None
     return None if left is None or quote_sized else shortest(left)
 
 
-def _price(row: OrderRow, channel: Channel, kind: OrderType, filled: Decimal | None) -> str | None:
+def _price(row: OrderRow, channel: Channel, kind: OrderType) -> str | None:
     # In a notification of a fill `price` is the last traded price, not the order's.
-    if kind in (OrderType.MARKET, OrderType.STOP) or (channel == "notice" and filled):
+    traded = channel == "notice" and (row.filledBaseSize or row.status in (codes.FILLED, codes.PARTLY))
+    if traded or kind in (OrderType.MARKET, OrderType.STOP):
         return None
     return positive(row.price)
 

@@ -148,6 +148,11 @@ def read_spot(frame: str | bytes) -> SpotMessage:
     return Noise(f"topic {topic}")
 
 
+def is_private(frame: str) -> bool:
+    """Tell whether a frame, readable or not, seems to be about the account."""
+    return NOTIFICATIONS in frame[:80] or f'"{FILLS}' in frame[:80]
+
+
 def _plain_text(frame: str | bytes) -> str | None:
     """Return the frame's text if it cannot be JSON, as ``pong`` cannot."""
     if isinstance(frame, bytes):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from datetime import datetime
 from typing import Any
 
 from venuebus import (
@@ -22,22 +21,22 @@ from venuebus_schemas import Query, Reason
 
 from . import protocol
 from .account import AccountFeed
-from .answers import refusal
 from .commands import Commands
 from .config import BtseConfig
 from .convert import book as to_book
 from .link import Link
 from .lookup import Lookup
 from .market import MarketFeed
-from .messages import BookData, MarketRow, loads, read
+from .markets import Markets
+from .messages import BookData
 from .numbers import Malformed
 from .rest import Rest
 from .resync import Resync
 from .signing import Nonces
 
 PRIVATE = (protocol.NOTIFICATIONS, protocol.FILLS)
-SKEW = 2.0  # seconds between our clock and the venue's from which signatures are in danger
-TRADING_RETRY = (5.0, 60.0)
+RETRY = (5.0, 60.0)  # seconds between two requests for topics that were left out, doubling
+RESYNC_PAUSE_NS = 5_000_000_000  # a flood of unreadable messages must not become a flood of questions
 
 
 class BtseSession:
@@ -50,6 +49,7 @@ class BtseSession:
         self._rest = Rest(ctx, self._nonces)
         self._resync = Resync(ctx, self._spawn)
         self._market = MarketFeed(ctx, self._resync.ask)
+        self._markets = Markets(ctx, self._rest, self._market)
         self._feed = AccountFeed(ctx, ctx.accounts[0])
         self._lookup = Lookup(ctx, self._rest, self._feed)
         self._commands = Commands(ctx, self._rest, self._feed, self._market, self._lookup)
@@ -60,6 +60,7 @@ class BtseSession:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lost: asyncio.Future[None] | None = None
         self._ready = False
+        self._resynced = 0
 
     # --- life -----------------------------------------------------------------------------------------------
 
@@ -71,8 +72,8 @@ class BtseSession:
         """
         self._lost = asyncio.get_running_loop().create_future()
         http = self._rest.open()
-        await self._load_markets()
-        await self._check_clock()
+        await self._markets.load(check=True)
+        await self._markets.check_clock()
         for link in (self._spot, self._oss):
             await link.open(http)
             self._watch(link.read(), f"btse-{link.name}-read")
@@ -143,7 +144,7 @@ class BtseSession:
         """
         unknown = sorted(set(symbols) - set(self._market.instruments))
         if unknown and self._market.instruments:
-            await self._load_markets(check=False)
+            await self._markets.load()
             unknown = sorted(set(symbols) - set(self._market.instruments))
             if unknown:
                 raise CommandRejected(Reason.UNKNOWN_SYMBOL, f"the venue has no {', '.join(unknown)}")
@@ -170,7 +171,7 @@ class BtseSession:
             CommandRejected: another question, no symbol where one is needed, or one that the venue has not.
         """
         if what == "instruments":
-            await self._load_markets(check=False)
+            await self._markets.load()
             known = self._market.instruments
             if request.symbol is None:
                 return list(known.values())
@@ -219,17 +220,17 @@ class BtseSession:
         self._spawn(self._retry_private(), "btse-private-topics")
 
     async def _retry_private(self) -> None:
-        pause = TRADING_RETRY[0]
+        pause = RETRY[0]
         while True:
             await asyncio.sleep(pause)
             if not await self._spot.subscribe(PRIVATE):
                 self._ctx.recovered()
                 return
-            pause = min(pause * 2, TRADING_RETRY[1])
+            pause = min(pause * 2, RETRY[1])
 
     async def _retry_topics(self, topics: list[str]) -> None:
         """Ask again for market data that the venue left out; what it refuses for good is not asked for again."""
-        pause = TRADING_RETRY[0]
+        pause = RETRY[0]
         while topics:
             await asyncio.sleep(pause)
             refused = {
@@ -238,56 +239,12 @@ class BtseSession:
             }
             permanent = {**self._oss.topics.permanent, **self._spot.topics.permanent}
             topics = [topic for topic in topics if topic in refused and topic not in permanent]
-            pause = min(pause * 2, TRADING_RETRY[1])
+            pause = min(pause * 2, RETRY[1])
 
     async def _subscribe(self, symbols: Any, kinds: Any) -> dict[str, str]:
         self._market.want(symbols, kinds)
         refused = await self._oss.subscribe(self._market.oss_topics(symbols, kinds))
         return {**refused, **await self._spot.subscribe(self._market.spot_topics(symbols, kinds))}
-
-    async def _load_markets(self, *, check: bool = True, tickers: bool = False) -> None:
-        answer = await self._rest.ask("/market_summary", operation="market_summary", signed=False)
-        said = refusal(answer)
-        if said is not None:
-            raise RetryableError(f"market_summary: {said.shown}")
-        try:
-            rows = loads(answer.body)
-        except Malformed as error:
-            self._ctx.dead_letter(answer.body, f"market_summary: {error}", content_type="application/json")
-            raise RetryableError(f"market_summary: {error}") from error
-        markets = []
-        for row in rows if isinstance(rows, list) else [rows]:
-            try:
-                markets.append(read(MarketRow, row))
-            except Malformed as error:  # one broken market must not hide the others
-                self._ctx.dead_letter(answer.body, f"market_summary: {error}", content_type="application/json")
-        self._market.on_summary(markets, self._ctx.now_ns(), tickers=tickers)
-        if not check:
-            return
-        unknown = [symbol for symbol in self._config.symbols if symbol not in self._market.instruments]
-        if unknown and markets:
-            raise FatalError(
-                f"symbols: the venue has no {', '.join(unknown)} (it lists {len(markets)} markets)",
-                reason=Reason.UNKNOWN_SYMBOL,
-            )
-        for symbol in self._config.symbols:
-            if symbol in self._market.instruments:
-                self._ctx.publish(self._market.instruments[symbol])
-
-    async def _check_clock(self) -> None:
-        """Compare clocks: a nonce too far from the venue's time is refused like a wrong key. Only a warning."""
-        if not self._config.can_trade:
-            return
-        try:
-            before = self._ctx.now_ns()
-            answer = await self._rest.ask("/time", operation="time", signed=False)
-            ours = (before + self._ctx.now_ns()) / 2e9
-            theirs = datetime.fromisoformat(str(loads(answer.body)["iso"])).timestamp()
-        except (RetryableError, Malformed, ValueError, KeyError, TypeError):
-            return
-        if abs(ours - theirs) > SKEW:
-            self._ctx.count("clock_skew")
-            self._ctx.log.warning("clock_skew", seconds=round(ours - theirs, 3))
 
     async def _book(self, symbol: str | None) -> Any:
         if symbol is None:
@@ -329,6 +286,9 @@ class BtseSession:
                 self._control(self._spot, message)
         except Malformed as error:
             self._ctx.dead_letter(frame.encode("utf-8", "surrogatepass"), f"spot: {error}", subject="spot")
+            if protocol.is_private(frame) and now - self._resynced > RESYNC_PAUSE_NS:
+                self._resynced = now
+                self._ctx.resync("a message about the account could not be read")
 
     def _control(self, link: Link, message: Any) -> None:
         match message:
@@ -371,7 +331,7 @@ class BtseSession:
     async def _poll_tickers(self) -> None:
         while True:
             try:
-                await self._load_markets(check=False, tickers=True)
+                await self._markets.poll()
             except RetryableError:
                 self._ctx.count("ticker_polls_failed")
             await asyncio.sleep(self._config.ticker_interval)
@@ -399,7 +359,7 @@ class BtseSession:
     async def _or_lost(self, work: Coroutine[Any, Any, None]) -> None:
         """Do ``work`` unless a connection ends meanwhile."""
         assert self._lost is not None
-        task = asyncio.create_task(work, name="btse-enter")
+        task = self._spawn(work, "btse-enter")
         await asyncio.wait({task, self._lost}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             task.cancel()
