@@ -8,7 +8,7 @@ from venuebus_schemas import Balance, Position, PositionSide
 
 from . import names
 from .convert_orders import Untellable
-from .numbers import text
+from .doubles import text
 from .symbols import traded
 
 _SIDES = {0: PositionSide.LONG, 1: PositionSide.SHORT}

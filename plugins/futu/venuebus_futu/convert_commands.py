@@ -10,7 +10,7 @@ from venuebus import CommandRejected
 from venuebus_schemas import Amend, Order, OrderType, Reason, Side, Submit, TimeInForce
 
 from . import names
-from .numbers import decimals, number
+from .doubles import decimals, number
 from .pb import trade_pb2
 from .symbols import SECTION, is_future, is_option, split, trade_market
 

@@ -11,7 +11,7 @@ from typing import Any
 from venuebus_schemas import Bar, Book, Instrument, InstrumentKind, Level, Quote, Right, Side, Ticker, Trade
 
 from . import names
-from .numbers import text
+from .doubles import text
 from .symbols import ZONES, quoted
 from .times import epoch_ns, local_ns
 

@@ -8,10 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from venuebus_schemas import Fill, Order, OrderStatus, OrderType, Side
+from venuebus_schemas import FINAL_STATUSES, Fill, Order, OrderStatus, OrderType, Side
 
 from . import names, refusals
-from .numbers import rest, text
+from .doubles import rest, text
 from .symbols import FUTURES_MARKETS, ZONES, traded
 from .times import HONG_KONG, epoch_ns, local_ns
 
@@ -19,6 +19,13 @@ OURS = re.compile(r"[A-Za-z0-9_-]{1,32}\Z")
 """A remark of this form is a client order id."""
 Known = Callable[[str], Order | None]
 """Gives the last known state of an order by one of the venue's ids."""
+
+
+# Names of enumeration members are looked up slowly (0.1 µs each), and `order` runs for every push.
+_FILLED, _PARTIALLY_FILLED = OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED
+_REJECTED, _CANCELED = OrderStatus.REJECTED, OrderStatus.CANCELED
+_UNKNOWN_STATUS, _UNKNOWN_TYPE, _UNKNOWN_SIDE = OrderStatus.UNKNOWN, OrderType.UNKNOWN, Side.UNKNOWN
+_UNITED_STATES, _GTD = 2, 3
 
 
 class Untellable(ValueError):
@@ -45,55 +52,61 @@ def order(o: Any, header: Any, book: Book, ts_recv: int, known: Known | None = N
     venue_order_id = str(order_id) if order_id else order_id_ex
     if not venue_order_id:
         raise Untellable("an order without any id")
-    symbol = _symbol(o, header)
+    ids = {"orderID": venue_order_id} if order_id else {}
+    if order_id_ex:
+        ids["orderIDEx"] = order_id_ex
+    section, kind, number = o.secMarket, o.orderType, o.orderStatus
+    # The order's own market beats the header's: a unified account's header names any of its markets.
+    symbol = traded(section, 0 if section else o.trdMarket or header.trdMarket, o.code)
+    fill_quantity = o.fillQty
+    told = fill_quantity != 0.0 or o.HasField("fillQty")  # asking for presence is slow, so only of what reads as 0
     before = None
-    if symbol is None or not o.HasField("fillQty"):
+    if symbol is None or not told:
         before = known(venue_order_id) if known is not None else None
         if symbol is None:
             if before is None:
                 raise Untellable(f"order {venue_order_id}: market {header.trdMarket} does not tell what {o.code} is")
             symbol = before.symbol
-    number, kind = o.orderStatus, o.orderType
-    status = names.STATUSES.get(number, OrderStatus.UNKNOWN)
-    # Amount orders carry no quantity of their own; 0 is not one.
-    quantity = text(o.qty) if o.qty else None
-    filled = text(o.fillQty) if o.HasField("fillQty") else _filled(status, quantity, before, venue_order_id)
-    if filled != "0" and status in (OrderStatus.REJECTED, OrderStatus.CANCELED):
+    status = names.STATUSES.get(number, _UNKNOWN_STATUS)
+    amount = o.qty
+    quantity = text(amount) if amount else None  # orders by amount carry no quantity; 0 is not one
+    filled = text(fill_quantity) if told else _filled(status, quantity, before, venue_order_id)
+    if filled != "0" and (status is _REJECTED or status is _CANCELED):
         # "Failed" and "Deleted" say nothing of what was filled before.
-        status = OrderStatus.FILLED if filled == quantity else OrderStatus.CANCELED
-    over = status.is_final
+        status = _FILLED if filled == quantity else _CANCELED
     remark = o.remark
-    ours = OURS.match(remark) is not None if remark else False
+    ours = remark != "" and OURS.match(remark) is not None
     message = o.lastErrMsg or None
-    updated = epoch_ns(o.updateTimestamp)
-    created = epoch_ns(o.createTimestamp)
+    price, average = o.price, o.fillAvgPrice
+    updated, created = epoch_ns(o.updateTimestamp), epoch_ns(o.createTimestamp)
     if updated is None or created is None:
         zone = book.zone or ZONES.get(symbol.partition(".")[0], HONG_KONG)
         updated = local_ns(o.updateTime, zone) if updated is None else updated
         created = local_ns(o.createTime, zone) if created is None else created
+    tif = o.timeInForce
     return Order(
         account=book.alias,
         ts_recv=ts_recv,
         ts_venue=updated,
         symbol=symbol,
-        side=names.SIDES.get(o.trdSide, Side.UNKNOWN),
-        order_type=names.ORDER_TYPES.get(kind, OrderType.UNKNOWN),
+        side=names.SIDES.get(o.trdSide, _UNKNOWN_SIDE),
+        order_type=names.ORDER_TYPES.get(kind, _UNKNOWN_TYPE),
         status=status,
         quantity=quantity,
         filled_quantity=filled,
-        leaves_quantity="0" if over else None if quantity is None else rest(quantity, filled),
-        price=text(o.price) if kind in names.PRICED and o.HasField("price") else None,
+        leaves_quantity="0" if status in FINAL_STATUSES else None if quantity is None else rest(quantity, filled),
+        price=text(price) if kind in names.PRICED and (price or o.HasField("price")) else None,
         trigger_price=text(o.auxPrice) if kind in names.TRIGGERED and o.HasField("auxPrice") else None,
-        avg_fill_price=text(o.fillAvgPrice) if filled != "0" and o.HasField("fillAvgPrice") else None,
-        time_in_force=names.TIMES_IN_FORCE.get(o.timeInForce) if o.HasField("timeInForce") else None,
+        avg_fill_price=text(average) if filled != "0" and (average or o.HasField("fillAvgPrice")) else None,
+        time_in_force=names.TIMES_IN_FORCE.get(tif) if tif or o.HasField("timeInForce") else None,
         client_order_id=remark if ours else None,
         venue_order_id=venue_order_id,
-        venue_order_ids=_ids(order_id, order_id_ex),
-        reason=refusals.reason(message) if message and status is OrderStatus.REJECTED else None,
+        venue_order_ids=ids,
+        reason=refusals.reason(message) if message and status is _REJECTED else None,
         text=message,
         venue_status=names.STATUS_NAMES.get(number) or str(number),
         ts_created=created,
-        extra=_extra(o, kind, ours),
+        extra=_extra(o, kind, section, tif, "" if ours else remark),
     )
 
 
@@ -113,7 +126,8 @@ def fill(f: Any, header: Any, book: Book, ts_recv: int, known: Known | None = No
     if status not in (0, 1, 2):
         raise Untellable(f"fill {fill_id}: status {status} is not an execution's")
     of = known(order_id) if known is not None and order_id else None
-    symbol = _symbol(f, header) or (of.symbol if of is not None else None)
+    market = f.trdMarket or header.trdMarket
+    symbol = traded(f.secMarket, market, f.code) or (of.symbol if of is not None else None)
     if symbol is None:
         raise Untellable(f"fill {fill_id}: market {header.trdMarket} does not tell what {f.code} is")
     extra = {"name": f.name} if f.name else {}
@@ -132,7 +146,7 @@ def fill(f: Any, header: Any, book: Book, ts_recv: int, known: Known | None = No
         ts_venue=created,
         symbol=symbol,
         fill_id=fill_id,
-        side=names.SIDES.get(f.trdSide, Side.UNKNOWN),
+        side=names.SIDES.get(f.trdSide, _UNKNOWN_SIDE),
         price=text(f.price),
         quantity=text(f.qty),
         venue_order_id=order_id,
@@ -147,61 +161,51 @@ def zone_of(markets: frozenset[int], zone: ZoneInfo) -> ZoneInfo | None:
     return zone if markets and markets <= FUTURES_MARKETS else None
 
 
-def _symbol(o: Any, header: Any) -> str | None:
-    # The order's own market beats the header's: a unified account's header names any of its markets.
-    market = o.trdMarket or header.trdMarket
-    return traded(o.secMarket, market, o.code)
-
-
 def _filled(status: OrderStatus, quantity: str | None, before: Order | None, order_id: str) -> str:
     """Return what an order without fillQty has filled: what was known, or what its status alone proves."""
-    if status is OrderStatus.FILLED and quantity is not None:
+    if status is _FILLED and quantity is not None:
         return quantity
     if before is not None:
         return before.filled_quantity
-    if status is OrderStatus.PARTIALLY_FILLED:
+    if status is _PARTIALLY_FILLED:
         raise Untellable(f"order {order_id} is filled in part, and not by how much")
     return "0"
 
 
-def _ids(order_id: int, order_id_ex: str) -> dict[str, str]:
-    ids = {}
-    if order_id:
-        ids["orderID"] = str(order_id)
-    if order_id_ex:
-        ids["orderIDEx"] = order_id_ex
-    return ids
-
-
-def _extra(o: Any, kind: int, ours: bool) -> dict[str, str] | None:
+def _extra(o: Any, kind: int, section: int, tif: int, remark: str) -> dict[str, str] | None:
     extra: dict[str, str] = {}
-    if o.name:
-        extra["name"] = o.name
-    if o.remark and not ours:
-        extra["remark"] = o.remark
-    if kind in names.AMBIGUOUS_ORDER_TYPES or kind not in names.ORDER_TYPES:
+    if name := o.name:
+        extra["name"] = name
+    if currency := o.currency:
+        extra["currency"] = names.CURRENCIES.get(currency) or str(currency)
+    if remark:
+        extra["remark"] = remark
+    if kind not in names.UNAMBIGUOUS_ORDER_TYPES:
         extra["orderType"] = names.ORDER_TYPE_NAMES.get(kind) or str(kind)
-    if o.trdSide in names.SIDE_NAMES:
-        extra["trdSide"] = names.SIDE_NAMES[o.trdSide]
-    if o.currency:
-        extra["currency"] = names.CURRENCIES.get(o.currency) or str(o.currency)
+        if kind in names.TRAILING:
+            _trail(o, extra)
+    if o.trdSide > names.SELL:
+        extra["trdSide"] = names.SIDE_NAMES.get(o.trdSide) or str(o.trdSide)
     if o.fillOutsideRTH:
         extra["fillOutsideRTH"] = "true"
-    if o.session:
+    if section == _UNITED_STATES and o.session:
         extra["session"] = names.SESSION_NAMES.get(o.session) or str(o.session)
-    if o.timeInForce not in names.TIMES_IN_FORCE:
-        extra["timeInForce"] = str(o.timeInForce)
-    if kind in names.TRAILING:
-        extra["trailType"] = names.TRAIL_NAMES.get(o.trailType) or str(o.trailType)
-        extra["trailValue"] = text(o.trailValue)
-        if o.HasField("trailSpread"):
-            extra["trailSpread"] = text(o.trailSpread)
-    if o.expireTime:
-        extra["expireTime"] = o.expireTime
+    if tif >= _GTD:
+        if o.expireTime:
+            extra["expireTime"] = o.expireTime
+        if tif not in names.TIMES_IN_FORCE:
+            extra["timeInForce"] = str(tif)
     if o.orderAmount:
         extra["orderAmount"] = text(o.orderAmount)
     if o.jpAccType:
         extra["jpAccType"] = str(o.jpAccType)
-    if o.comboLegs:
-        extra["comboLegs"] = str(len(o.comboLegs))
+    if o.strategyType:
+        extra["strategyType"], extra["comboLegs"] = str(o.strategyType), str(len(o.comboLegs))
     return extra or None
+
+
+def _trail(o: Any, extra: dict[str, str]) -> None:
+    extra["trailType"] = names.TRAIL_NAMES.get(o.trailType) or str(o.trailType)
+    extra["trailValue"] = text(o.trailValue)
+    if o.HasField("trailSpread"):
+        extra["trailSpread"] = text(o.trailSpread)

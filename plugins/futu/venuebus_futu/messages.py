@@ -80,9 +80,8 @@ def response(received: Received) -> Any:
     if kind is None:
         raise Malformed(f"protocol {received.proto} is not known")
     if received.fmt == frame.PROTOBUF:
-        message = kind()
         try:
-            message.ParseFromString(received.body)
+            message = kind.FromString(received.body)
         except DecodeError as error:
             raise Malformed(f"protocol {received.proto}: {error}") from error
     elif received.fmt == frame.JSON:
@@ -92,7 +91,7 @@ def response(received: Received) -> Any:
     if not message.IsInitialized():
         missing = ", ".join(message.FindInitializationErrors())
         raise Malformed(f"protocol {received.proto}: required fields are missing: {missing}")
-    if message.retType == SUCCEED and not message.HasField("s2c"):
+    if not message.HasField("s2c") and message.retType == SUCCEED:
         raise Malformed(f"protocol {received.proto}: success without content")
     return message
 

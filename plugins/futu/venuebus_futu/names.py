@@ -56,12 +56,12 @@ PLAIN_ORDER_TYPES = {
     OrderType.LIMIT: 1, OrderType.MARKET: 2, OrderType.AUCTION: 6, OrderType.AUCTION_LIMIT: 7, OrderType.STOP: 10,
     OrderType.STOP_LIMIT: 11, OrderType.TRAILING_STOP: 14, OrderType.TRAILING_STOP_LIMIT: 15,
 }  # fmt: skip
-AMBIGUOUS_ORDER_TYPES = frozenset(ORDER_TYPES) - frozenset(PLAIN_ORDER_TYPES.values())
-"""Types that the canonical word does not tell; their name travels in ``extra``."""
+TRAILING = frozenset({14, 15})
+UNAMBIGUOUS_ORDER_TYPES = frozenset(PLAIN_ORDER_TYPES.values()) - TRAILING
+"""Types that the canonical word tells whole; the others' name travels in ``extra``."""
 PRICED = frozenset({1, 5, 7, 8, 9, 11, 13, 17, 19})
 """Order types with a limit price. (The limit of a trailing stop is computed by the venue.)"""
 TRIGGERED = frozenset({10, 11, 12, 13})
-TRAILING = frozenset({14, 15})
 
 TIMES_IN_FORCE = {0: TimeInForce.DAY, 1: TimeInForce.GTC, 2: TimeInForce.IOC, 3: TimeInForce.GTD}
 TIME_IN_FORCE = {word: number for number, word in TIMES_IN_FORCE.items()}

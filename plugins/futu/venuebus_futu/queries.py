@@ -11,9 +11,9 @@ from venuebus_schemas import Query, Reason
 from . import messages, names
 from .accounts import Account
 from .config import FutuConfig
+from .doubles import number, text
 from .feed import Feed
 from .link import Link
-from .numbers import number, text
 from .pb import trade_pb2
 from .state import State
 from .symbols import SECTION, split

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from venuebus import (
     Accepted,
@@ -13,6 +14,7 @@ from venuebus import (
     Found,
     Instruction,
     OrderKey,
+    RateLimits,
     RetryableError,
     Snapshot,
     VenueContext,
@@ -35,6 +37,9 @@ CONTENT_TYPE = "application/x-protobuf"
 _EVENT_LOGIN_FAILED, _EVENT_KICKED, _EVENT_PASSWORD, _EVENT_TRADE_PASSWORD = 4, 7, 8, 14
 _LOST_WITH_ACCOUNT_DATA = frozenset({messages.ORDER_PUSH, messages.FILL_PUSH})
 _TIDY = 15.0
+# What was subscribed at run time must outlive the session. The limits are the one object that the contract promises
+# to be the same for all sessions of a venue, so they stand for it.
+_SUBSCRIBED: WeakKeyDictionary[RateLimits, dict[str, set[str]]] = WeakKeyDictionary()
 
 T = TypeVar("T")
 
@@ -92,6 +97,7 @@ class FutuSession:
             if error.reason is Reason.UNKNOWN_SYMBOL:
                 raise FatalError(str(error), reason=error.reason) from error
             raise RetryableError(str(error), reason=error.reason) from error
+        await self._restore(feed)
 
     async def run(self) -> None:
         """Listen until the connection ends.
@@ -149,10 +155,16 @@ class FutuSession:
     async def subscribe(self, symbols: list[str], market_data: list[str]) -> None:
         """Subscribe, within the quota."""
         await _ready(self._feed).subscribe(symbols, market_data)
+        remembered = _SUBSCRIBED.setdefault(self._ctx.limits, {})
+        for symbol in symbols:
+            remembered.setdefault(symbol, set()).update(market_data)
 
     async def unsubscribe(self, symbols: list[str], market_data: list[str]) -> None:
         """Unsubscribe; OpenD keeps what is younger than a minute, unpublished, until it may go."""
         await _ready(self._feed).unsubscribe(symbols, market_data)
+        remembered = _SUBSCRIBED.get(self._ctx.limits, {})
+        for symbol in symbols:
+            remembered.get(symbol, set()).difference_update(market_data)
 
     async def query(self, account: str, what: str, request: Query) -> list[Any]:
         """Answer ``qry`` requests: instruments, book, histories, fees, quantities, subscriptions."""
@@ -214,6 +226,17 @@ class FutuSession:
             self._interval = float(init.keepAliveInterval)
         self._user_id = init.loginUserID
         return init
+
+    async def _restore(self, feed: Feed) -> None:
+        """Subscribe again what earlier sessions were asked for while they ran."""
+        by_kinds: dict[tuple[str, ...], list[str]] = {}
+        for symbol, kinds in _SUBSCRIBED.get(self._ctx.limits, {}).items():
+            by_kinds.setdefault(tuple(sorted(kinds)), []).append(symbol)
+        for wanted, symbols in by_kinds.items():
+            try:
+                await feed.subscribe(symbols, list(wanted))
+            except CommandRejected as error:
+                self._ctx.log.warning("a subscription cannot be restored: %s", error)
 
     # --- while it lives -------------------------------------------------------------------------------------
 
