@@ -22,6 +22,7 @@ from .venue import (
     CONTRACT_VERSION,
     Accepted,
     Capabilities,
+    Delivery,
     Found,
     Instruction,
     Interceptor,
@@ -35,20 +36,24 @@ from .venue import (
     SupportsQueries,
     SupportsSnapshot,
     SupportsSubscriptions,
+    SupportsWebhooks,
     VenueConfig,
     VenueContext,
     VenueSession,
     VenueSimulator,
     VenueSpec,
+    Webhook,
 )
+from .webhooks.settings import WebhookConfig
+from .webhooks.verification import ConfiguredWebhook
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CONTRACT_VERSION", "Accepted", "BusError", "Capabilities", "CommandRejected", "ConfigError", "FatalError",
-    "Found", "Instruction", "Interceptor", "Limit", "LookupPolicy", "NotSent", "Observer", "OrderKey",
-    "OutcomeUnknown", "PluginError", "RateLimits", "RetryableError", "Secret", "Snapshot", "SupportsLookup",
-    "SupportsOrders", "SupportsPrepare", "SupportsQueries", "SupportsSnapshot", "SupportsSubscriptions",
-    "VenueConfig", "VenueContext", "VenueSession", "VenueSimulator", "VenueSpec", "VenuebusError",
-    "__version__", "hookimpl",
+    "CONTRACT_VERSION", "Accepted", "BusError", "Capabilities", "CommandRejected", "ConfigError", "ConfiguredWebhook",
+    "Delivery", "FatalError", "Found", "Instruction", "Interceptor", "Limit", "LookupPolicy", "NotSent", "Observer",
+    "OrderKey", "OutcomeUnknown", "PluginError", "RateLimits", "RetryableError", "Secret", "Snapshot",
+    "SupportsLookup", "SupportsOrders", "SupportsPrepare", "SupportsQueries", "SupportsSnapshot",
+    "SupportsSubscriptions", "SupportsWebhooks", "VenueConfig", "VenueContext", "VenueSession", "VenueSimulator",
+    "VenueSpec", "VenuebusError", "Webhook", "WebhookConfig", "__version__", "hookimpl",
 ]  # fmt: skip

@@ -15,9 +15,10 @@ from venuebus_schemas import SessionState, Subjects
 
 from .bus.connection import HIGH_WATER, Connection
 from .bus.embedded import EmbeddedServer, ServerOptions, default_store_dir
+from .bus.hooks import HookStore
 from .bus.options import connect_options
 from .bus.orphans import Orphans
-from .bus.streams import StreamNames, ensure_stream, retained_config, stream_configs
+from .bus.streams import StreamNames, ensure_stream, hooks_config, retained_config, stream_configs
 from .config import BridgeConfig
 from .errors import BusError
 from .health import register_metrics
@@ -26,6 +27,7 @@ from .metrics import Metrics
 from .orders.checks import Observers
 from .plugins import Plugins
 from .venue_runner import VenueRunner
+from .webhooks.ingress import Ingress
 
 log = structlog.get_logger("venuebus")
 
@@ -60,8 +62,14 @@ class Bridge:
         self.server: EmbeddedServer | None = None
         self.connection: Connection | None = None
         self.http = HttpServer(
-            config.http.listen, self.metrics, ready=self._ready, live=self._live, max_body=config.http.max_body
-        )
+            config.http.listen, self.metrics, ready=self._ready, live=self._live, max_body=config.http.max_body,
+            max_connections=config.http.max_connections,
+        )  # fmt: skip
+        self.ingress = Ingress(self.metrics, config.http.trusted_proxies)
+        for name, venue in config.venues.items():
+            self.ingress.add(name, plugins.specs[venue.plugin], venue)
+        if self.ingress.is_needed:
+            self.http.add_post("/hooks/{venue}", self.ingress.handle)
         self.loop_lag = 0.0
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[str] | None = None
@@ -88,6 +96,8 @@ class Bridge:
         subjects, names = Subjects(bus.prefix), StreamNames(bus.prefix)
         await self._ensure_streams(connection, subjects, names)
         await connection.stream_tail(names.commands)
+        if self.ingress.is_needed:
+            self.ingress.connect(HookStore(connection, names, subjects))
         interceptors = self.plugins.interceptors(self.config)
         observers = Observers(self.plugins.observers(self.config), self._observer_off)
         link = MarketLink(connection)
@@ -127,6 +137,9 @@ class Bridge:
         }
         for stream in stream_configs(subjects, names, replicas=bus.replicas, **limits):
             await ensure_stream(connection, stream, create=create)
+        if self.ingress.is_needed:
+            hooks = hooks_config(subjects, names, replicas=bus.replicas, **limits)
+            await ensure_stream(connection, hooks, create=create)
         retained = [name for name, venue in self.config.venues.items() if venue.retain == "last"]
         if retained:
             await ensure_stream(
@@ -241,6 +254,7 @@ class Bridge:
                 "text": runner.state.text or None,
                 "ledger": all(account.ledger.healthy for account in runner.accounts.values()),
                 "unknown_orders": len(runner.engine.outcomes.unresolved),
+                **({"warnings": warnings} if (warnings := self.ingress.warnings(name)) else {}),
             }
             for name, runner in self.venues.items()
         }

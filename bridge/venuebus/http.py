@@ -10,12 +10,14 @@ import asyncio
 import errno
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import structlog
 from aiohttp import web
 
 from .config import listen_address
+from .connections import LimitedSite
 from .errors import ConfigError
 from .metrics import Metrics
 
@@ -35,10 +37,18 @@ class HttpServer:
         ready: answers ``/readyz``: whether, and the details for the body.
         live: answers ``/livez`` likewise.
         max_body: bytes that a request's body may have; more is answered with 413.
+        max_connections: what is beyond is answered with 503 and closed.
     """
 
     def __init__(
-        self, listen: str, metrics: Metrics, *, ready: Check, live: Check, max_body: int = 1024 * 1024
+        self,
+        listen: str,
+        metrics: Metrics,
+        *,
+        ready: Check,
+        live: Check,
+        max_body: int = 1024 * 1024,
+        max_connections: int = 1024,
     ) -> None:
         self._address = listen_address(listen)
         self._metrics = metrics
@@ -46,6 +56,11 @@ class HttpServer:
         self._app = web.Application(client_max_size=max_body, middlewares=[self._answer_errors])
         self._app.on_response_prepare.append(_sign)
         self._runner: web.AppRunner | None = None
+        self._site: LimitedSite | None = None
+        self._max_connections = max_connections
+        metrics.gauge("http_connections", "HTTP connections held now", lambda: self._held("open"))
+        metrics.gauge("http_connections_refused", "HTTP connections over the limit", lambda: self._held("refused"))
+        metrics.gauge("http_connections_idle_closed", "Silent ones closed", lambda: self._held("closed_idle"))
         self.port: int | None = None
         self.add_get("/livez", _probe(live, "alive"))
         self.add_get("/readyz", _probe(ready, "ready"))
@@ -79,7 +94,8 @@ class HttpServer:
         runner = web.AppRunner(self._app, access_log=None, handle_signals=False, shutdown_timeout=STOP_TIMEOUT)
         await runner.setup()
         try:
-            await web.TCPSite(runner, host, port).start()
+            self._site = LimitedSite(runner, host, port, self._max_connections)
+            await self._site.start()
         except OSError as error:
             await runner.cleanup()
             raise ConfigError(f"http.listen: {host}:{port} {_why(error)}") from error
@@ -92,6 +108,9 @@ class HttpServer:
         if runner is not None:
             await runner.cleanup()
 
+    def _held(self, what: str) -> float | None:
+        return None if self._site is None else float(getattr(self._site, what))
+
     async def _show_metrics(self, request: web.Request) -> web.Response:
         body, content_type = self._metrics.render(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
@@ -100,7 +119,8 @@ class HttpServer:
     async def _answer_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT if request.method == "POST" else None):
-                return await handler(request)
+                with self._site.serving(request.protocol) if self._site is not None else nullcontext():
+                    return await handler(request)
         except web.HTTPException as error:
             if error.status < 400:
                 raise

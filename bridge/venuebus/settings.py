@@ -43,7 +43,8 @@ class BusConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     ``sync = "always"`` has the embedded server write every message to the disk before it acknowledges it.
     ``manage_streams = "check"`` never creates or changes a stream, only refuses to start on a wrong one.
     ``store_dir``, ``port`` (0: a free one), ``max_store`` and ``server_binary`` are the embedded server's.
-    Each stream's ``…_max_bytes`` is reserved on the server; together they must fit into its ``max_store``.
+    Each stream's ``…_max_bytes`` is reserved on the server; together they must fit into its ``max_store``
+    (``hook_max_bytes`` only counts where a venue calls us: that stream is not made otherwise).
     """
 
     servers: tuple[str, ...] | str = ("nats://127.0.0.1:4222",)
@@ -74,11 +75,13 @@ class BusConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     market_max_age: Positive = 7 * DAY
     system_max_age: Positive = 30 * DAY
     dead_max_age: Positive = 30 * DAY
+    hook_max_age: Positive = 30 * DAY
     command_max_bytes: Count = GIB
     account_max_bytes: Count = 4 * GIB
     market_max_bytes: Count = GIB // 2
     system_max_bytes: Count = GIB // 4
     dead_max_bytes: Count = GIB
+    hook_max_bytes: Count = GIB
 
     @property
     def embedded(self) -> bool:
@@ -98,7 +101,7 @@ class BusConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
         mistakes = [*self._server_mistakes(), *self._login_mistakes()]
         if not all(NAME.match(token) for token in self.prefix.split(".")):
             mistakes.append("prefix: expected subject tokens of A-Z a-z 0-9 _ -, joined by dots")
-        for name in ("command_max_age", "account_max_age", "system_max_age", "dead_max_age"):
+        for name in ("command_max_age", "account_max_age", "system_max_age", "dead_max_age", "hook_max_age"):
             if getattr(self, name) < self.duplicate_window:
                 mistakes.append(f"{name}: must not be less than duplicate_window ({self.duplicate_window:g} s)")
         if mistakes:
@@ -141,12 +144,14 @@ class BusConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
 class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``[http]``: probes, metrics and webhooks. ``listen = ""`` turns them off, port 0 takes a free one.
 
-    ``trusted_proxies`` are the networks whose ``X-Forwarded-For`` is believed.
+    ``trusted_proxies`` are the networks whose ``X-Forwarded-For`` is believed. Of connections beyond
+    ``max_connections`` each is told 503 and closed.
     """
 
     listen: str = "127.0.0.1:8321"
     trusted_proxies: tuple[str, ...] = ()
     max_body: Count = 1024 * 1024
+    max_connections: Count = 1024
 
     def validate(self) -> None:
         """Refuse an address that cannot be listened on and networks that are none."""

@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 import msgspec
 import structlog
 from venuebus_schemas import (
+    AccountEvent,
     AnyCommand,
     Balance,
     Event,
@@ -316,6 +317,57 @@ class SupportsQueries(Protocol):
         """
 
 
+class Delivery(msgspec.Struct, kw_only=True, frozen=True):
+    """One webhook delivery, authentic and stored.
+
+    ``body`` is what `Webhook.decrypt` made of ``raw``, the bytes that came. ``headers`` are those that were kept,
+    names in lower case. ``msg_id`` is ``None`` where the body names none.
+    """
+
+    msg_id: str | None
+    body: bytes
+    raw: bytes
+    headers: Mapping[str, str]
+    content_type: str
+    ts_recv: int
+
+
+@runtime_checkable
+class Webhook(Protocol):
+    """How deliveries to one venue's webhook are proved and told apart; made once, used by every bridge that runs it.
+
+    Nothing here does I/O: `verify` sees every byte that anybody sends us.
+    """
+
+    def verify(self, headers: Mapping[str, str], raw: bytes, now_ns: int) -> bool:
+        """Tell whether the venue sent ``raw``: before anything in it is parsed. ``headers`` are in lower case."""
+
+    def decrypt(self, raw: bytes) -> bytes:
+        """Return the body in plain text.
+
+        Raises:
+            ValueError: it cannot be decrypted.
+        """
+
+    def msg_id(self, body: bytes) -> str | None:
+        """Return what names this delivery, the same in every repetition; ``None`` where there is nothing such."""
+
+
+@runtime_checkable
+class SupportsWebhooks(Protocol):
+    """A session that understands what its venue delivers to ``POST /hooks/<venue>``."""
+
+    def translate(self, delivery: Delivery) -> list[AccountEvent]:
+        """Return the events that a stored delivery means, oldest first; an empty list if it means nothing.
+
+        Called by the bridge that owns the venue, in the order of arrival; again with the same delivery after a
+        crash, so it must not count on being called once.
+
+        Raises:
+            ValueError: not understood, and why; the delivery becomes a dead letter.
+        """
+
+
 class VenueSimulator(Protocol):
     """A venue of our own that speaks the real protocol over real sockets."""
 
@@ -336,7 +388,8 @@ class VenueSpec(msgspec.Struct, Generic[C], kw_only=True, frozen=True):
     """One kind of venue. ``name`` is what ``plugin = "…"`` in the configuration says.
 
     ``create`` is called for every connection attempt, must be quick and do no I/O. ``limits`` returns the venue's
-    rate limits for a configuration. ``simulator`` makes a simulator with working defaults.
+    rate limits for a configuration. ``simulator`` makes a simulator with working defaults. ``webhook`` is for a venue
+    that calls us; ``config_type`` is a `WebhookConfig` then.
     """
 
     name: str
@@ -347,6 +400,7 @@ class VenueSpec(msgspec.Struct, Generic[C], kw_only=True, frozen=True):
     contract: int = 1
     limits: Callable[[C], tuple[Limit, ...]] | None = None
     simulator: Callable[[], VenueSimulator] | None = None
+    webhook: Callable[[C], Webhook] | None = None
 
 
 class Interceptor(Protocol):

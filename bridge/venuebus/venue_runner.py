@@ -20,6 +20,7 @@ from venuebus_schemas import DeadLetterOrigin, Event, Order, Quote, Reason, Sess
 from . import __version__
 from .bus.commands import CommandSource
 from .bus.connection import BusUnavailable, Connection
+from .bus.hooks import HookReader
 from .bus.journal import Checkpoint, Journal
 from .bus.lease import RENEW, Lease
 from .bus.ledger import Ledger
@@ -41,6 +42,7 @@ from .requests import Requests
 from .sessions import Sessions
 from .state import VenueState
 from .venue import Interceptor, VenueConfig, VenueSpec
+from .webhooks.translation import Translator
 
 log = structlog.get_logger("venuebus.venue")
 
@@ -116,6 +118,13 @@ class VenueRunner:
         self._source = CommandSource(
             self._connection, self._names.commands, f"{self.subjects.root}.cmd.{self.venue}.>", f"bridge_{self.venue}"
         )
+        self._translator: Translator | None = None
+        if spec.webhook is not None:
+            self._hooks = HookReader(self._connection, self._names, self.subjects, self.venue)
+            self._translator = Translator(
+                self.venue, spec.webhook(config), self.accounts, self.sessions, self.notices, self._connection,
+                self._names, self.subjects,
+            )  # fmt: skip
         self._service = VenueService(self._connection, self.subjects, self.venue, __version__)
         self._checkpoint_now = asyncio.Event()
 
@@ -234,6 +243,9 @@ class VenueRunner:
             asyncio.create_task(self.engine.keep_held(), name=f"{self.venue}-held"),
             checkpoint := asyncio.create_task(self._keep_checkpoint(), name=f"{self.venue}-checkpoint"),
         }
+        if self._translator is not None:
+            reading = self._hooks.run(self._translator.handle)
+            tasks.add(asyncio.create_task(reading, name=f"{self.venue}-hooks"))
         waits = {
             asyncio.create_task(self._stop.wait(), name="stop"),
             asyncio.create_task(self._fenced.wait(), name="fenced"),
@@ -256,7 +268,8 @@ class VenueRunner:
         checkpoint: asyncio.Task[None],
     ) -> None:
         fenced = self._fenced.is_set()
-        await self._cancel({source, checkpoint, *waits})
+        hooks = {task for task in tasks if task.get_name().endswith("-hooks")}
+        await self._cancel({source, checkpoint, *hooks, *waits})
         if not fenced:
             await self.engine.drain(DRAIN)
         await self._service.stop()
@@ -312,6 +325,9 @@ class VenueRunner:
             started = time.monotonic()
             checkpoint = await account.journal.load()
             count = await self._read_back(account, checkpoint)
+            if self._translator is not None:
+                async for _, data, stored in account.journal.newest("forward"):
+                    account.restore("forward", data, stored)
             if checkpoint is not None:
                 self.sessions.first_gap_reason = "restart"
                 account.halted = checkpoint.halted

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from .base import SCHEMA_MAJOR
 
-Plane = Literal["md", "acct", "cmd", "qry", "ctl", "sys", "dead"]
+Plane = Literal["md", "acct", "cmd", "qry", "ctl", "sys", "dead", "hook"]
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 """What a venue's and an account's name may be made of: one subject token, as it is."""
 
@@ -88,6 +88,10 @@ class Subjects:
         """Subject of a dead letter."""
         return f"{self.root}.dead.{venue}.{origin}"
 
+    def hook(self, venue: str, msg_id: str) -> str:
+        """Subject of what a venue delivered to the webhook, raw; the bridge's own."""
+        return f"{self.root}.hook.{venue}.{encode_token(msg_id)}"
+
     def parse(self, subject: str) -> Subject:
         """Take a subject apart.
 
@@ -110,6 +114,8 @@ class Subjects:
                 return Subject("cmd", venue, verb, account, decode_token(key))
             case ["qry", venue, account, what]:
                 return Subject("qry", venue, what, account)
+            case ["hook", venue, key]:
+                return Subject("hook", venue, "delivery", None, decode_token(key))
             case ["ctl" | "sys" | "dead" as plane, venue, kind]:
                 return Subject(plane, venue, kind)
         raise ValueError(f"subject {subject!r} does not follow the grammar of {self.root}.>")

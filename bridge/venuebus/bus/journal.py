@@ -78,17 +78,34 @@ class Journal:
         """
         return await self._connection.stream_tail(self._names.account)
 
-    async def since(self, sequence: int) -> AsyncIterator[tuple[str, bytes, int]]:
+    def since(self, sequence: int) -> AsyncIterator[tuple[str, bytes, int]]:
         """Yield subject, data and store time (ns) of the account's messages from ``sequence`` on, in order.
 
         Raises:
             BusError: NATS does not answer.
         """
+        return self._read(
+            self._filter,
+            DeliverPolicy.BY_START_SEQUENCE if sequence > 1 else DeliverPolicy.ALL,
+            sequence if sequence > 1 else None,
+        )
+
+    def newest(self, kind: str) -> AsyncIterator[tuple[str, bytes, int]]:
+        """Yield, as `since` does, the last message of every subject of one kind.
+
+        Raises:
+            BusError: NATS does not answer.
+        """
+        return self._read(f"{self._filter.removesuffix('>')}{kind}.>", DeliverPolicy.LAST_PER_SUBJECT, None)
+
+    async def _read(
+        self, subjects: str, policy: DeliverPolicy, start: int | None
+    ) -> AsyncIterator[tuple[str, bytes, int]]:
         config = ConsumerConfig(
             ack_policy=AckPolicy.NONE,
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE if sequence > 1 else DeliverPolicy.ALL,
-            opt_start_seq=sequence if sequence > 1 else None,
-            filter_subject=self._filter,
+            deliver_policy=policy,
+            opt_start_seq=start,
+            filter_subject=subjects,
             inactive_threshold=30.0,
             mem_storage=True,
             num_replicas=1,

@@ -33,6 +33,7 @@ class StreamNames:
         self.system = f"{root}_SYS"
         self.dead = f"{root}_DEAD"
         self.market = f"{root}_MD"
+        self.hooks = f"{root}_HOOK"
         self.bucket = f"{root}_STATE"
         self.state = f"KV_{self.bucket}"
 
@@ -110,6 +111,29 @@ def retained_config(subjects: Subjects, names: StreamNames, venues: list[str], *
         num_replicas=replicas,
         allow_direct=True,
         deny_delete=True,
+    )
+
+
+def hooks_config(subjects: Subjects, names: StreamNames, *, replicas: int = 1, **limits: float) -> StreamConfig:
+    """Return the stream of raw webhook deliveries; made only where a venue calls us.
+
+    Like a command, a delivery is stored once per subject, and the server itself refuses the second one for as long
+    as the first is kept: that outlives every duplicate window and every restart.
+    """
+    return StreamConfig(
+        name=names.hooks,
+        subjects=[f"{subjects.root}.hook.>"],
+        retention=RetentionPolicy.LIMITS,
+        max_msgs_per_subject=1,
+        discard=DiscardPolicy.NEW,
+        discard_new_per_subject=True,
+        max_age=limits.get("hook_max_age", 30 * DAY),
+        max_bytes=int(limits.get("hook_max_bytes", -1)),
+        deny_delete=True,
+        duplicate_window=120,
+        storage=StorageType.FILE,
+        num_replicas=replicas,
+        allow_direct=True,
     )
 
 

@@ -23,6 +23,7 @@ from venuebus_schemas import (
 
 from ..bus.journal import Checkpoint, Journal
 from ..bus.ledger import Claim, Ledger
+from .forwards import Forwards
 from .tracker import OrderTracker, fill_key, order_key
 
 log = structlog.get_logger("venuebus.account")
@@ -54,6 +55,7 @@ class Account:
         self.told_unknown: set[str] = set()
         self.positions: dict[str, Position] = {}
         self.balances: dict[str, Balance] = {}
+        self.forwards = Forwards()
         self.last_fill_ns = 0
         self.published = 0
         self._observe = observe
@@ -94,11 +96,13 @@ class Account:
         if isinstance(event, Balance):
             return self._put_changed("balance", event.currency, event.currency, event, reconciled)
         if isinstance(event, ForwardChange):
-            self.put("forward_change", _forward_key(event), event, f"forward_change-{event.msg_id}")
+            self.put("forward_change", forward_key(event), event, f"forward_change-{event.msg_id}")
             return True
         if isinstance(event, Forward):
-            self.put("forward", event.position_id, event, None)
-            return True
+            state = self.forwards.apply(event)
+            if state is not None:
+                self.put("forward", state.position_id, state, None)
+            return state is not None
         raise ValueError(f"{type(event).__name__} is not an event of an account")
 
     def put_order(self, order: Order) -> None:
@@ -184,6 +188,8 @@ class Account:
             self.positions[f"{event.symbol}/{event.side}"] = event
         elif isinstance(event, Balance):
             self.balances[event.currency] = event
+        elif isinstance(event, Forward):
+            self.forwards.load(event)
 
     def checkpoint(self, sequence: int, bans: dict[str, int]) -> Checkpoint:
         """Return what a next owner must know beside the stream from ``sequence`` on."""
@@ -198,7 +204,8 @@ class Account:
         )
 
 
-def _forward_key(event: ForwardChange) -> str:
+def forward_key(event: ForwardChange) -> str:
+    """Return the position id that a change is filed under."""
     for fields in (event.old, event.new, event.left):
         if fields is not None:
             return fields.position_id

@@ -1,0 +1,1 @@
+"""Venues that call us: verified before parsed, stored before acknowledged, each delivery once."""
