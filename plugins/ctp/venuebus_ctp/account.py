@@ -129,9 +129,7 @@ class AccountView:
         order.client_order_id = order.client_order_id or key.client_order_id
         entry = self._index.entry(key_of(row))
         if entry is not None and entry.owner.client_order_id is None and key.client_order_id is not None:
-            entry.owner = msgspec.structs.replace(
-                entry.owner, client_order_id=key.client_order_id, external=False
-            )
+            entry.owner = msgspec.structs.replace(entry.owner, client_order_id=key.client_order_id, external=False)
             order.external = None
         mine = sys_key(row.ExchangeID, row.OrderSysID)
         fills = self._fills([t for t in trades if sys_key(t.ExchangeID, t.OrderSysID) == mine], now)

@@ -8,7 +8,7 @@ import msgspec
 from venuebus_schemas import Book, Event, Instrument, InstrumentKind, Quote, Right, Ticker
 
 from .cleaning import known, label, name, text
-from .daytime import SECOND, iso, time_of, time_of_tick, trading_day_of_tick
+from .daytime import SECOND, iso, time_of_tick, trading_day_of_tick
 from .messages import Depth, InstrumentRow
 
 KINDS = frozenset({"quote", "ticker", "book"})
@@ -111,16 +111,14 @@ class TickConverter:
             return None, None
         if ts - now_ns > AHEAD:
             # The first tick after an 8:30 subscription may repeat last night's clock with today's date.
-            again = time_of(depth.TradingDay, depth.UpdateTime)
+            again = time_of_tick("", "", depth.TradingDay, depth.UpdateTime, depth.UpdateMillisec)
             return (again, "ahead") if again is not None and again - now_ns <= AHEAD else (None, "ahead")
         return ts, "behind" if now_ns - ts > self._stale else None
 
     def _ticker(
         self, depth: Depth, symbol: str, exchange: str, zero: bool, now_ns: int, ts_venue: int | None, stale: str | None
     ) -> Ticker:
-        day = trading_day_of_tick(
-            exchange, depth.ActionDay, depth.TradingDay, depth.UpdateTime, self.trading_day
-        )
+        day = trading_day_of_tick(exchange, depth.ActionDay, depth.TradingDay, depth.UpdateTime, self.trading_day)
         traded = zero and depth.Volume > 0
         return Ticker(
             ts_recv=now_ns, ts_venue=ts_venue, symbol=symbol, trading_day=day,

@@ -281,9 +281,7 @@ class TdProtocol:
         if info.ErrorID == 0:
             return Ignored(frame.MsgType)
         action = frame.InputOrderAction or frame.OrderAction
-        return ActionRefused(
-            info.ErrorID, info.ErrorMsg, frame.RequestID, action, frame.MsgType == "ErrRtnOrderAction"
-        )
+        return ActionRefused(info.ErrorID, info.ErrorMsg, frame.RequestID, action, frame.MsgType == "ErrRtnOrderAction")
 
     def _answer(self, frame: Frame, data: bytes) -> TdEvent:
         info = frame.RspInfo or _NO_INFO

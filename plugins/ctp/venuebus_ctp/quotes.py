@@ -130,8 +130,10 @@ class QuotesLink:
         if refused:
             text = "; ".join(f"{symbol}: {end}" for symbol, end in list(refused.items())[:10])
             first = next(iter(refused.values()))
-            raise first if isinstance(first, CommandRejected) and len(refused) == len(symbols) else CommandRejected(
-                Reason.UNKNOWN_SYMBOL, text
+            raise (
+                first
+                if isinstance(first, CommandRejected) and len(refused) == len(symbols)
+                else CommandRejected(Reason.UNKNOWN_SYMBOL, text)
             )
 
     # --- what the gateway says --------------------------------------------------------------------------------

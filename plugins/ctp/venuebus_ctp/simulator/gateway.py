@@ -100,8 +100,8 @@ class CtpSimulator:
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 takes a free one."""
         app = web.Application()
-        app.router.add_get("/td/", lambda request: self._serve(request, "td"))
-        app.router.add_get("/md/", lambda request: self._serve(request, "md"))
+        app.router.add_get("/td/", self._serve_td)
+        app.router.add_get("/md/", self._serve_md)
         app.router.add_get("/{rest:.*}", _forbidden)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -188,6 +188,12 @@ class CtpSimulator:
 
     # --- sockets --------------------------------------------------------------------------------------------
 
+    async def _serve_td(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve(request, "td")
+
+    async def _serve_md(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve(request, "md")
+
     async def _serve(self, request: web.Request, kind: str) -> web.StreamResponse:
         ws = web.WebSocketResponse(heartbeat=20.0, max_msg_size=16 * 1024 * 1024)
         await ws.prepare(request)
@@ -269,7 +275,7 @@ class CtpSimulator:
                 frames = [frame, frame]
             case "garbage":
                 frames = [b'{"MsgType":']
-            case "reorder":
+            case "reorder" if client.held_back is None:
                 client.held_back = frame
                 return
             case "cut":
