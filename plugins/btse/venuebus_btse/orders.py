@@ -99,13 +99,14 @@ def filled_of(row: OrderRow) -> Decimal | None:
 def is_quote_sized(row: OrderRow, symbol: str) -> bool:
     """Tell whether the order's size is an amount of the quote currency.
 
-    ``orderCurrency`` says "quote", or names the currency; notifications have 0 where there is no base size.
+    What sizes there are says more than ``orderCurrency``, which was seen as "quote", as "base" and as the name of a
+    currency; notifications have 0 where there is no such size.
     """
-    currency = row.orderCurrency
-    if currency in ("quote", symbol.rpartition("-")[2]):
-        return True
-    base, quote = row.originalOrderBaseSize, row.originalOrderQuoteSize
-    return currency != "base" and not base and quote is not None and quote > 0
+    base = _first(row.currentOrderBaseSize, row.originalOrderBaseSize)
+    quote = _first(row.currentOrderQuoteSize, row.originalOrderQuoteSize)
+    if (base is None) != (quote is None):
+        return base is None
+    return row.orderCurrency in ("quote", symbol.rpartition("-")[2])
 
 
 def _symbol(row: OrderRow, known: Order | None) -> str | None:
