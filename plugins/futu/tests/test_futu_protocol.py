@@ -54,8 +54,11 @@ def test_a_wrong_hash_damages_one_frame_and_not_the_next() -> None:
 
 @pytest.mark.parametrize(
     ("data", "text"),
-    [(b"HTTP/1.1 400 Bad Request" + bytes(60), "magic"), (frame.HEADER.pack(b"FT", 2208, 0, 0, 1, 2**31, bytes(20), bytes(8)), "2147483648")],
-)  # fmt: skip
+    [
+        (b"HTTP/1.1 400 Bad Request" + bytes(60), "magic"),
+        (frame.HEADER.pack(b"FT", 2208, 0, 0, 1, 2**31, bytes(20), bytes(8)), "2147483648"),
+    ],
+)
 def test_what_is_no_frame_ends_the_stream_and_is_kept(data: bytes, text: str) -> None:
     connection = Connection()
     first, garbage = connection.receive(frame.pack(1004, 1, b"x") + data)

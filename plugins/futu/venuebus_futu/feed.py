@@ -8,7 +8,7 @@ from typing import Any
 from venuebus import CommandRejected, RetryableError, VenueContext
 from venuebus_schemas import Bar, Reason
 
-from . import convert_market, messages, names
+from . import convert_market, messages, names, refusals
 from .config import FutuConfig
 from .link import Link, NoAnswer
 from .pb import common_pb2, quote_pb2
@@ -147,12 +147,17 @@ class Feed:
 
     async def _static(self, symbols: list[str]) -> list[Any]:
         response = await self._ask_static(symbols)
+        message = response.retMsg
+        if response.retType != messages.SUCCEED and (
+            not refusals.is_proved(response.retType, message) or refusals.reason(message) is Reason.RATE_LIMITED
+        ):
+            raise NoAnswer(f"{' '.join(symbols)[:100]}: {message} ({response.retType})")
         if response.retType != messages.SUCCEED and len(symbols) > 1:
             # One unknown code fails the whole request; halves find it in few requests.
             middle = len(symbols) // 2
             return await self._static(symbols[:middle]) + await self._static(symbols[middle:])
         if response.retType != messages.SUCCEED:
-            raise CommandRejected(Reason.UNKNOWN_SYMBOL, f"{symbols[0]}: {response.retMsg}")
+            raise CommandRejected(Reason.UNKNOWN_SYMBOL, f"{symbols[0]}: {message}")
         items = [convert_market.instrument(info, self._ctx.now_ns()) for info in response.s2c.staticInfoList]
         missing = set(symbols) - {item.symbol for item in items}
         if missing:

@@ -75,6 +75,6 @@ def check(response: Any, what: str) -> None:
         return
     message = response.retMsg or f"retType {response.retType}"
     if is_proved(response.retType, message):
-        code = f"{response.retType}/{response.errCode}" if response.HasField("errCode") else str(response.retType)
+        code = f"{response.retType}/{response.errCode}" if response.errCode else str(response.retType)
         raise CommandRejected(reason(message), message, venue_status=code)
     raise OutcomeUnknown(f"{what}: {message} (retType {response.retType})")

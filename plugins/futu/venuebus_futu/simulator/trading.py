@@ -33,6 +33,7 @@ class Trades:
         self._opend = opend
         self.tickets: dict[int, Ticket] = {}
         self._ids = itertools.count(4_883_217_202_603_317_248)
+        self._leg_ids = itertools.count(1)
         self._fill_ids = itertools.count(2_147_483_648_000)
         self._legs: dict[str, Ticket] = {}
         self._packets: dict[int, set[int]] = {}
@@ -147,7 +148,7 @@ class Trades:
         c2s = ticket.request
         kind = c2s.orderType
         leg = SimOrder(
-            order_id=f"{ticket.order_id}.{ticket.filled}.{len(self._legs)}",
+            order_id=f"{ticket.order_id}.{next(self._leg_ids)}",
             owner=str(ticket.account.acc_id),
             symbol=ticket.stock.symbol,
             side="buy" if c2s.trdSide in (names.BUY, names.BUY_BACK) else "sell",
