@@ -104,7 +104,7 @@ async def _run(stack: AsyncExitStack, plugins: Plugins, chosen: list[str], folde
     traders = [
         Trader(client, bus, board, name, venue.account_names()[0], plugins.specs[venue.plugin].capabilities)
         for name, venue in config.venues.items()
-        if plugins.specs[venue.plugin].capabilities.verbs
+        if plugins.specs[venue.plugin].capabilities.verbs and venue.account_names()
     ]
     async with _listening(client, bus, board, traders), asyncio.TaskGroup() as tasks:
         tasks.create_task(bridge.wait(), name="bridge")

@@ -27,7 +27,8 @@ async def show_screen(board: Board, nats_url: str, http_url: str) -> None:
                 if now - marked >= 1:
                     board.mark(now - marked)
                     marked = now
-                live.update(screen(board, Header(nats_url, http_url, now - started), console.height), refresh=True)
+                header = Header(nats_url, http_url, now - started)
+                live.update(screen(board, header, console.width, console.height), refresh=True)
                 await asyncio.sleep(REFRESH)
         finally:
             live.stop()

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from decimal import Decimal
 from itertools import count
+from math import gcd
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from venuebus_schemas import (
     OrderType,
     PositionEffect,
     Quote,
+    Reason,
     Result,
     ResultStatus,
     TimeInForce,
@@ -31,6 +33,7 @@ from .board import Board
 
 PAUSE = 1.2  # seconds between two steps: slow enough to be followed by eye
 ANSWER = 20.0
+GRID = 10**9  # the finest price step that is looked for
 AWAY = 5  # ticks from the best price for an order that should rest
 
 
@@ -46,6 +49,8 @@ class Trader:
         self._offers = offers
         self._instruments: dict[str, Instrument] = {}
         self._waiting: dict[str, asyncio.Future[Result]] = {}
+        self._grid: dict[str, int] = {}
+        self._amends = Verb.AMEND in offers.verbs
 
     def hear(self, event: Any) -> None:
         """Take an event of the bus: the results that we wait for are among them."""
@@ -55,6 +60,9 @@ class Trader:
                 waiter.set_result(event)
         elif isinstance(event, Instrument) and event.venue == self._venue:
             self._instruments[event.symbol] = event
+        elif isinstance(event, Quote) and event.venue == self._venue:
+            for price in filter(None, (event.bid, event.ask)):
+                self._grid[event.symbol] = gcd(self._grid.get(event.symbol, 0), int(Decimal(price) * GRID))
 
     async def run(self) -> None:
         """Trade until canceled. A step that fails is seen on the screen, and the next round goes on."""
@@ -78,9 +86,10 @@ class Trader:
         if placed.status is not ResultStatus.ACCEPTED:
             return
         target = {"client_order_id": placed.client_order_id, "symbol": quote.symbol}
-        if Verb.AMEND in self._offers.verbs:
+        if self._amends:
             nearer = self._away(self._board.venue(self._venue).quotes.get(quote.symbol, quote), AWAY - 2)
-            await self._send(Verb.AMEND, {**target, "price": nearer})
+            amended = await self._send(Verb.AMEND, {**target, "price": nearer})
+            self._amends = amended.reason is not Reason.UNSUPPORTED  # CTP replaces, and only if told so
         if Verb.CANCEL in self._offers.verbs:
             await self._send(Verb.CANCEL, target)
 
@@ -132,7 +141,8 @@ class Trader:
         instrument = self._instruments.get(symbol)
         if instrument is not None and instrument.tick_size is not None:
             return Decimal(instrument.tick_size)
-        return Decimal(1).scaleb(-len(price.partition(".")[2]))
+        grid = self._grid.get(symbol)  # what all prices seen so far are multiples of
+        return Decimal(grid) / GRID if grid else Decimal(1).scaleb(-len(price.partition(".")[2]))
 
     async def _learn(self) -> None:
         """Ask for the instruments, for steps and lots; a venue without that query is traded by what its prices show."""
