@@ -26,7 +26,7 @@ from .capabilities import REQUEST_TIMEOUT
 from .config import FutuConfig
 from .feed import Feed
 from .link import Link
-from .pb import common_pb2, link_pb2
+from .pb import link_pb2
 from .protocol import Connection, Damaged, Message, Received
 from .queries import Queries
 from .state import State
@@ -34,6 +34,7 @@ from .trading import Trading
 
 CLIENT_VERSION = 300  # major * 100 + minor, as the SDK says of itself
 CONTENT_TYPE = "application/x-protobuf"
+_READY = 10
 _EVENT_LOGIN_FAILED, _EVENT_KICKED, _EVENT_PASSWORD, _EVENT_TRADE_PASSWORD = 4, 7, 8, 14
 _LOST_WITH_ACCOUNT_DATA = frozenset({messages.ORDER_PUSH, messages.FILL_PUSH})
 _TIDY = 15.0
@@ -315,8 +316,10 @@ class FutuSession:
                     quotes_since = None
             if notice.HasField("event"):
                 self._on_event(notice.event.eventType, notice.event.desc)
-            if notice.HasField("programStatus") and notice.programStatus.type != common_pb2.ProgramStatusType_Ready:
-                self._ctx.log.warning("OpenD says %s", notice.programStatus.strExtDesc or notice.programStatus.type)
+            if notice.HasField("programStatus"):
+                program = notice.programStatus.programStatus
+                if program.type != _READY:
+                    self._ctx.log.warning("OpenD says %s", program.strExtDesc or f"program status {program.type}")
 
     async def _trading_is_back(self, trading: Trading) -> None:
         # OpenD may have been restarted meanwhile: accounts, lock and push list are asked for again.

@@ -23,6 +23,12 @@ class ConnectStatus(_message.Message):
     trdLogined: bool
     def __init__(self, qotLogined: _Optional[bool] = ..., trdLogined: _Optional[bool] = ...) -> None: ...
 
+class NotifiedProgramStatus(_message.Message):
+    __slots__ = ("programStatus",)
+    PROGRAMSTATUS_FIELD_NUMBER: _ClassVar[int]
+    programStatus: _common_pb2.ProgramStatus
+    def __init__(self, programStatus: _Optional[_Union[_common_pb2.ProgramStatus, _Mapping]] = ...) -> None: ...
+
 class APIQuota(_message.Message):
     __slots__ = ("subQuota", "historyKLQuota")
     SUBQUOTA_FIELD_NUMBER: _ClassVar[int]
@@ -166,10 +172,10 @@ class Notify(_message.Message):
         APIQUOTA_FIELD_NUMBER: _ClassVar[int]
         type: int
         event: GtwEvent
-        programStatus: _common_pb2.ProgramStatus
+        programStatus: NotifiedProgramStatus
         connectStatus: ConnectStatus
         apiQuota: APIQuota
-        def __init__(self, type: _Optional[int] = ..., event: _Optional[_Union[GtwEvent, _Mapping]] = ..., programStatus: _Optional[_Union[_common_pb2.ProgramStatus, _Mapping]] = ..., connectStatus: _Optional[_Union[ConnectStatus, _Mapping]] = ..., apiQuota: _Optional[_Union[APIQuota, _Mapping]] = ...) -> None: ...
+        def __init__(self, type: _Optional[int] = ..., event: _Optional[_Union[GtwEvent, _Mapping]] = ..., programStatus: _Optional[_Union[NotifiedProgramStatus, _Mapping]] = ..., connectStatus: _Optional[_Union[ConnectStatus, _Mapping]] = ..., apiQuota: _Optional[_Union[APIQuota, _Mapping]] = ...) -> None: ...
     class Response(_message.Message):
         __slots__ = ("retType", "retMsg", "errCode", "s2c")
         RETTYPE_FIELD_NUMBER: _ClassVar[int]
