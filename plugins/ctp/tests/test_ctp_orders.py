@@ -611,3 +611,62 @@ async def test_a_dead_mans_switch_is_unsupported(connect: Connect) -> None:
     with pytest.raises(CommandRejected) as caught:
         made.instruct(CancelAfter(command_id="x", timeout_ms=1000))
     assert caught.value.reason is Reason.UNSUPPORTED
+
+
+async def test_one_unanswered_order_does_not_hold_up_the_others_for_long(connect: Connect, sim: CtpSimulator) -> None:
+    made = await connect(request_timeout=3.0)
+    sim.faults.add(Fault(point="order.answer", action="drop"))
+    lost, next_one = made.submit(), made.submit("m2709")
+    first = asyncio.create_task(made.session.execute(lost))
+    second = await asyncio.wait_for(made.session.execute(next_one), 2.0)
+    assert second.order.status is OrderStatus.NEW
+    assert not first.done()
+    with pytest.raises(OutcomeUnknown):
+        await first
+
+
+async def test_two_unanswered_orders_and_one_nameless_refusal_are_both_unknown(
+    connect: Connect, sim: CtpSimulator
+) -> None:
+    made = await connect(request_timeout=3.0)
+    sim.faults.add(Fault(point="order.answer", action="drop"))
+    sim.faults.add(Fault(point="order.insert", action="error", match="m2709"))
+    ends = await asyncio.gather(
+        made.session.execute(made.submit()), made.session.execute(made.submit("m2709")), return_exceptions=True
+    )
+    assert [type(end) for end in ends] == [OutcomeUnknown, OutcomeUnknown]
+
+
+async def test_an_orderref_that_the_counter_knows_already_makes_the_numbers_jump(
+    connect: Connect, sim: CtpSimulator
+) -> None:
+    made = await connect()
+    next(client for client in sim.clients if client.kind == "td").used_refs.add(500)
+    with pytest.raises(CommandRejected) as caught:
+        await made.session.execute(made.submit())
+    assert (caught.value.reason, caught.value.venue_status) == (Reason.DUPLICATE, "22")
+    assert (await made.session.execute(made.submit())).order.status is OrderStatus.NEW
+
+
+async def test_a_replaced_order_is_one_order_after_a_restart_too(connect: Connect, sim: CtpSimulator) -> None:
+    made = await connect()
+    order = (await made.session.execute(made.submit("m2709", price="2999", quantity="5"))).order
+    sim.counter.engine.step("m2709", ticks=-2, trade=False)
+    await made.ctx.until(lambda: made.ctx.of(Fill))
+    amend = Amend(command_id="a", client_order_id="o1", price="2900", params={"replace": True})
+    live = (await made.session.execute(made.instruct(amend, order=order))).order
+    await made.close()
+    again = await connect()
+    again.ctx.orders.append(live)
+    snapshot = await again.session.snapshot("main", 0)
+    assert [(one.client_order_id, one.status, one.quantity, one.filled_quantity) for one in snapshot.orders] == [
+        ("o1", OrderStatus.NEW, "5", "2")
+    ]
+
+
+async def test_reports_of_another_investor_are_left_out(connect: Connect, eventually: Any) -> None:
+    made = await connect(investor_id="028743")
+    other = await connect()
+    await other.session.execute(other.submit(price="790"))
+    await eventually(lambda: made.ctx.counts["other_investor"] >= 3)
+    assert made.ctx.orders == made.ctx.of(Fill) == []

@@ -18,7 +18,8 @@ from .index import OrderIndex
 from .market import TickConverter, to_book
 from .messages import AccountRow, Depth, OrderRow, PositionRow, TradeRow
 from .requests import QUERIES, BadField, Filter, PasswordUpdate, make_filter
-from .trading import TradingLink, VenueRefused
+from .tickets import VenueRefused
+from .trading import TradingLink
 
 LOOKUP, SNAPSHOT, ASKED = 0, 1, 2  # whose query goes first
 PASSWORD = "ReqUserPasswordUpdate"
@@ -123,6 +124,9 @@ class AccountView:
         except VenueRefused as error:
             raise RetryableError(str(error)) from error
         now = self._ctx.now_ns()
+        entry = self._index.entry(key_of(row))
+        if entry is not None:
+            entry.replaced_by_us = False  # what was to replace it is not there: its own end is the order's end
         order = self._index.report(row, now, reconciled=True)
         if order is None:
             raise RetryableError("the counter's row names no contract")

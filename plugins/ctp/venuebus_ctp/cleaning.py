@@ -21,6 +21,7 @@ _SURROGATES = re.compile(
 )
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b|-?\b\d+(?:\.\d+)?[eE][+-]?\d{3,}\b')
+_EXPONENT = re.compile(rb"[eE][+-]?\d{3}")
 _CONTROLS = bytes(0x20 if byte < 0x20 else byte for byte in range(256))
 _NAME = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
 
@@ -42,8 +43,11 @@ def clean(data: bytes) -> bytes:
     data = data.translate(_CONTROLS)
     if not data.isascii():
         data = _HIGH_BYTES.sub(_mend_bytes, data)
-    data = _SURROGATES.sub(_mend_surrogate, data)
-    return _TOKENS.sub(_mend_number, data)
+    if b"\\u" in data:
+        data = _SURROGATES.sub(_mend_surrogate, data)
+    if b"NaN" in data or b"Infinity" in data or _EXPONENT.search(data):
+        data = _TOKENS.sub(_mend_number, data)
+    return data
 
 
 def _mend_bytes(match: re.Match[bytes]) -> bytes:

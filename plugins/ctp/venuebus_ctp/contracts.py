@@ -12,7 +12,8 @@ from .config import CtpConfig
 from .market import Contract, exchange_of, to_contract, to_instrument
 from .messages import InstrumentRow
 from .requests import BadField, Filter
-from .trading import TradingLink, VenueRefused
+from .tickets import VenueRefused
+from .trading import TradingLink
 
 ONE_BY_ONE = 8  # so many contracts are asked for singly; for more, one query for all takes less time
 BACKGROUND = 9  # the last in the queue of queries

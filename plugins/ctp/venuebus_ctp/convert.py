@@ -128,11 +128,11 @@ def to_order(row: OrderRow, owner: Owner, *, account: str, now_ns: int, reconcil
         venue_order_ids=ids, text=message, reason=codes.reason_of_text(message) if rejected else None,
         venue_status=f"{row.OrderStatus}/{row.OrderSubmitStatus}", external=True if owner.external else None,
         reconciled=True if reconciled else None, ts_created=time_of(row.TradingDay, row.InsertTime),
-        trading_day=iso(row.TradingDay), extra=_order_extra(row),
+        trading_day=iso(row.TradingDay), extra=_order_extra(row, owner),
     )  # fmt: skip
 
 
-def _order_extra(row: OrderRow) -> dict[str, str]:
+def _order_extra(row: OrderRow, owner: Owner) -> dict[str, str]:
     # Raw, blanks included: a cancel has to repeat OrderSysID exactly as it was given.
     extra = {"FrontID": str(row.FrontID), "SessionID": str(row.SessionID), "OrderRef": row.OrderRef}
     if row.ExchangeID.strip():
@@ -142,6 +142,8 @@ def _order_extra(row: OrderRow) -> dict[str, str]:
     parent = sys_key(row.ExchangeID, row.RelativeOrderSysID)
     if parent is not None:
         extra["RelativeOrderSysID"] = row.RelativeOrderSysID
+    if owner.filled_before:
+        extra["filled_before"] = str(owner.filled_before)
     hedge = HEDGES.get(row.CombHedgeFlag[:1])
     if hedge is not None:
         extra["hedge"] = hedge

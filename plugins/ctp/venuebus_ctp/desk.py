@@ -27,7 +27,8 @@ from .messages import OrderRow
 from .ordering import Account, exchange_for, read_params, to_input_order
 from .orderrefs import OrderRefs
 from .requests import Filter, InputOrder, InputOrderAction
-from .trading import TradingLink, VenueRefused
+from .tickets import VenueRefused
+from .trading import TradingLink
 
 SYS_ID_WIDTH = 12  # the exchanges' ids are right-aligned with blanks, and a cancel has to repeat them so
 
@@ -155,6 +156,8 @@ class Desk:
                 raise NotSent("the front logged in again: this OrderRef belongs to the session before")
             report = await self._trading.insert(order, sending, written, timeout=self.timeout)
         except VenueRefused as refusal:
+            if refusal.number == codes.DUPLICATE_REF:
+                refs.jump()
             raise self._refused(refusal) from refusal
         finally:
             if not sent:

@@ -81,6 +81,8 @@ class OrderIndex:
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = Entry(self._owner(row, key))
+            known = self._ctx.find_order(self.account, venue_order_id=key)
+            entry.replaced_by_us = known is not None and (known.venue_order_ids or {}).get("replaced") == key
         sys_id = sys_key(row.ExchangeID, row.OrderSysID)
         if sys_id is not None:
             self._by_sys[sys_id] = key
@@ -103,7 +105,7 @@ class OrderIndex:
         for venue_order_id in (key, sys_id):
             known = self._find(venue_order_id)
             if known is not None:
-                return Owner(client_order_id=known.client_order_id, external=bool(known.external))
+                return _same_owner(known, key)
         parent = sys_key(row.ExchangeID, row.RelativeOrderSysID)
         known = self._find(parent)
         if known is not None and parent is not None:
@@ -179,3 +181,11 @@ def keys_of(order: Order) -> tuple[str | None, str | None]:
     if ref is None and {"FrontID", "SessionID", "OrderRef"} <= extra.keys():
         ref = order_key(int(extra["FrontID"]), int(extra["SessionID"]), extra["OrderRef"])
     return ref, ids.get("sys")
+
+
+def _same_owner(known: Order, key: str) -> Owner:
+    ids = known.venue_order_ids or {}
+    # Of an order that was replaced, the later one goes on counting what the earlier one filled.
+    before = int((known.extra or {}).get("filled_before", "0")) if ids.get("ref") == key else 0
+    kept = {name: value for name, value in ids.items() if name in ("replaced", "trigger")}
+    return Owner(client_order_id=known.client_order_id, external=bool(known.external), filled_before=before, ids=kept)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from venuebus import NotSent
 
 MAX_REF = 999_999_999_999  # twelve digits
+JUMP = 10_000
 ABANDONED_AFTER = 2.0  # a claim takes milliseconds; one that has not come by then was refused or lost
 
 
@@ -70,6 +71,10 @@ class OrderRefs:
         self._executing.discard(number)
         self._taken.pop(number, None)
         self._moved.set()
+
+    def jump(self) -> None:
+        """Leave a gap: the counter says that it knows higher numbers than it told (error 22)."""
+        self._next += JUMP
 
     def _wait(self, number: int) -> float:
         longest = 0.0

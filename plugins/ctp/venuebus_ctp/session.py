@@ -28,7 +28,8 @@ from .market import KINDS, TickConverter
 from .messages import OrderRow, RspUserLogin, TradeRow
 from .orderrefs import OrderRefs
 from .quotes import QuotesLink
-from .trading import TradingLink, VenueRefused
+from .tickets import VenueRefused
+from .trading import TradingLink
 
 
 class CtpSession:
@@ -139,7 +140,15 @@ class CtpSession:
             self._ctx.count("td_login_again")
             self._ctx.resync("the trading front was lost and logged in again by itself", new_epoch=True)
 
+    def _is_ours(self, investor: str) -> bool:
+        if investor in ("", self._config.investor):
+            return True
+        self._ctx.count("other_investor")  # one user may trade for several: each is a venue of its own
+        return False
+
     def _on_order(self, row: OrderRow) -> None:
+        if not self._is_ours(row.InvestorID):
+            return
         order = self._index.report(row, self._ctx.now_ns())
         if order is not None:
             self._ctx.publish(order)
@@ -149,7 +158,7 @@ class CtpSession:
             self._publish_parked()
 
     def _on_trade(self, row: TradeRow) -> None:
-        if not self._publish_trade(row):
+        if self._is_ours(row.InvestorID) and not self._publish_trade(row):
             # Of an order that was never pushed (placed while nobody was logged in): ask, then publish with its ids.
             self._ctx.count("trade_before_order")
             self._ctx.resync("a trade of an order that was not seen")

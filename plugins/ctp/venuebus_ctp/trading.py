@@ -15,86 +15,15 @@ from venuebus_schemas import Reason
 
 from . import codes, protocol, requests
 from .config import CtpConfig
-from .convert import key_of, order_key, sys_key
+from .convert import key_of, order_key
 from .link import Link
-from .messages import ActionRow, InputOrderRow, OrderRow, RspUserLogin, TradeRow
+from .messages import OrderRow, RspUserLogin, TradeRow
 from .requests import Filter, InputOrder, InputOrderAction, Outgoing
+from .tickets import CancelTicket, InsertTicket, VenueRefused
 
 T = TypeVar("T")
 ATTEMPTS = 3
-
-
-class VenueRefused(Exception):
-    """The counter answered with an error number: the request had no effect."""
-
-    def __init__(self, number: int, text: str) -> None:
-        super().__init__(codes.describe(number, text))
-        self.number = number
-
-
-class InsertTicket:
-    """One order that waits for its first report or refusal."""
-
-    def __init__(self, order: InputOrder, key: str) -> None:
-        self.order = order
-        self.key = key
-        self.request_id = 0
-        self.report: asyncio.Future[OrderRow] = asyncio.get_running_loop().create_future()
-
-    def is_meant(self, event: protocol.InsertRefused) -> bool:
-        """Tell whether a refusal is about this order; others' refusals are broadcast with OrderRefs like ours."""
-        echo = event.order
-        if echo is None:
-            return False
-        if not event.broadcast and event.request_id:
-            return event.request_id == self.request_id
-        return _same(self.order, echo) and echo.RequestID in (0, self.request_id)
-
-
-def _same(order: InputOrder, echo: InputOrderRow) -> bool:
-    return (
-        echo.OrderRef.strip() == order.OrderRef
-        and echo.InstrumentID == order.InstrumentID
-        and echo.Direction == order.Direction
-        and echo.LimitPrice == order.LimitPrice
-        and echo.VolumeTotalOriginal == order.VolumeTotalOriginal
-    )
-
-
-class CancelTicket:
-    """One cancel that waits for the order's end or a refusal."""
-
-    def __init__(self, action: InputOrderAction) -> None:
-        self.action = action
-        self.request_id = 0
-        self.by_ref = (
-            order_key(action.FrontID, action.SessionID or 0, action.OrderRef)
-            if action.FrontID is not None and action.OrderRef is not None
-            else None
-        )
-        self.by_sys = sys_key(action.ExchangeID, action.OrderSysID) if action.OrderSysID else None
-        self.report: asyncio.Future[OrderRow] = asyncio.get_running_loop().create_future()
-
-    def concerns(self, row: OrderRow) -> bool:
-        """Tell whether ``row`` is a state of the order to be canceled."""
-        if self.by_sys is not None:
-            return self.by_sys == sys_key(row.ExchangeID, row.OrderSysID)
-        return self.by_ref == key_of(row)
-
-    def is_meant(self, event: protocol.ActionRefused) -> bool:
-        """Tell whether a refusal is about this cancel."""
-        echo = event.action
-        if echo is None:
-            return False
-        number = echo.RequestID or (0 if event.broadcast else event.request_id)
-        if number:
-            return number == self.request_id
-        return self._names(echo)
-
-    def _names(self, echo: ActionRow) -> bool:
-        if self.by_sys is not None:
-            return self.by_sys == sys_key(echo.ExchangeID, echo.OrderSysID)
-        return self.by_ref == order_key(echo.FrontID, echo.SessionID, echo.OrderRef)
+UNANSWERED = 1.0  # seconds for which an unanswered order holds up the next one
 
 
 class TradingLink:
@@ -263,39 +192,45 @@ class TradingLink:
     ) -> OrderRow:
         """Send one order and return its first report. ``sending`` runs right before the write, ``written`` after.
 
-        One order is unanswered at a time: the gateway's own errors carry nothing to tell two apart. An order
-        refused because the settlement is not confirmed yet (the gateway does that by itself, unseen) is sent
-        once more after a second.
+        One order is unanswered at a time (for a second at most): the gateway's own errors carry nothing to tell two
+        apart. An order refused because the settlement is not confirmed yet (the gateway does that by itself,
+        unseen) is sent once more after a second.
 
         Raises:
             VenueRefused: no effect. NotSent: nothing went out. OutcomeUnknown: the link broke or nothing came.
         """
+        what = f"order {order.OrderRef}"
         async with self._inserting:
-            try:
-                return await self._insert(order, sending, written, timeout)
-            except VenueRefused as refusal:
-                if refusal.number != codes.SETTLEMENT_NOT_CONFIRMED:
-                    raise
-            self._ctx.count("settlement_retry")
-            await asyncio.sleep(self._config.settlement_retry)
-            return await self._insert(order, sending, written, timeout)
+            ticket = await self._insert(order, sending, written, timeout)
+            if _refusal(ticket) == codes.SETTLEMENT_NOT_CONFIRMED:
+                self._inserts.remove(ticket)
+                self._ctx.count("settlement_retry")
+                await asyncio.sleep(self._config.settlement_retry)
+                ticket = await self._insert(order, sending, written, timeout)
+        try:
+            return await self._outcome(ticket.report, max(0.0, timeout - UNANSWERED), what)
+        finally:
+            self._inserts.remove(ticket)
 
     async def _insert(
         self, order: InputOrder, sending: Callable[[], None], written: Callable[[], None], timeout: float
-    ) -> OrderRow:
+    ) -> InsertTicket:
+        """Write one order and wait a moment for its answer; the ticket stays listed for later ones."""
         login = self.login
         request_id = self.protocol.request_id()
         order = msgspec.structs.replace(order, RequestID=request_id)
         data = requests.encode("ReqOrderInsert", order, request_id)
-        ticket = InsertTicket(order, order_key(login.FrontID, login.SessionID, order.OrderRef))
-        ticket.request_id = request_id
+        ticket = InsertTicket(order, order_key(login.FrontID, login.SessionID, order.OrderRef), request_id)
         self.link.require_open()
         self._inserts.append(ticket)
         try:
             sending()
-            return await self._outcome(data, ticket.report, written, timeout, f"order {ticket.key}")
-        finally:
+            await self._write(data, written, f"order {ticket.key}")
+            await asyncio.wait({ticket.report}, timeout=min(UNANSWERED, timeout))
+        except BaseException:
             self._inserts.remove(ticket)
+            raise
+        return ticket
 
     async def cancel(self, action: InputOrderAction, sending: Callable[[], None], *, timeout: float) -> OrderRow:
         """Send one cancel and return the order's report that ends it.
@@ -306,31 +241,31 @@ class TradingLink:
         request_id = self.protocol.request_id()
         action = msgspec.structs.replace(action, RequestID=request_id)
         data = requests.encode("ReqOrderAction", action, request_id)
-        ticket = CancelTicket(action)
-        ticket.request_id = request_id
+        ticket = CancelTicket(action, request_id)
+        what = f"cancel of {ticket.by_sys or ticket.by_ref}"
         self.link.require_open()
         self._cancels.append(ticket)
         try:
             sending()
-            what = f"cancel of {ticket.by_sys or ticket.by_ref}"
-            return await self._outcome(data, ticket.report, _nothing, timeout, what)
+            await self._write(data, _nothing, what)
+            return await self._outcome(ticket.report, timeout, what)
         finally:
             self._cancels.remove(ticket)
 
-    async def _outcome(
-        self, data: bytes, report: asyncio.Future[T], written: Callable[[], None], timeout: float, what: str
-    ) -> T:
+    async def _write(self, data: bytes, written: Callable[[], None], what: str) -> None:
         try:
-            try:
-                await self.link.send(data)
-            finally:
-                written()  # also where the write broke: part of it may be out
-            async with asyncio.timeout(timeout):
-                return await report
+            await self.link.send(data)
         except RetryableError as error:
             raise OutcomeUnknown(f"{what}: {error}", reason=Reason.NOT_CONNECTED) from error
+        finally:
+            written()  # also where the write broke: part of it may be out
+
+    async def _outcome(self, report: asyncio.Future[T], timeout: float, what: str) -> T:
+        try:
+            async with asyncio.timeout(timeout):
+                return await report
         except TimeoutError as error:
-            raise OutcomeUnknown(f"{what}: no report within {timeout:g} s") from error
+            raise OutcomeUnknown(f"{what}: no report in time") from error
 
     # --- what the gateway says --------------------------------------------------------------------------------
 
@@ -378,9 +313,8 @@ class TradingLink:
         refusal = VenueRefused(event.number, event.text)
         if event.number == codes.FRONT_DOWN:
             self._front_lost()
-        if event.order is None and open_ and not event.broadcast:
-            # The gateway's own error: certainly the last one sent, as there is one at a time.
-            open_[-1].report.set_exception(refusal)
+        if event.order is None and not event.broadcast:
+            _nameless([ticket.report for ticket in open_], refusal)
             return
         for ticket in open_:
             if ticket.is_meant(event):
@@ -394,12 +328,7 @@ class TradingLink:
         if event.number == codes.FRONT_DOWN:
             self._front_lost()
         if event.action is None and not event.broadcast:
-            if len(open_) == 1:
-                open_[0].report.set_exception(refusal)
-            else:
-                for ticket in open_:
-                    text = f"one of {len(open_)} cancels was refused, not told which: {refusal}"
-                    ticket.report.set_exception(OutcomeUnknown(text))
+            _nameless([ticket.report for ticket in open_], refusal)
             return
         for ticket in open_:
             if ticket.is_meant(event):
@@ -449,6 +378,20 @@ class TradingLink:
 
     def _lost(self) -> None:
         self._fail_all("the socket was cut")
+
+
+def _nameless(waiting: list[asyncio.Future[OrderRow]], refusal: VenueRefused) -> None:
+    """The gateway's own error names nothing: it is certain only where one request is unanswered."""
+    if len(waiting) == 1:
+        _fail(waiting[0], refusal)
+        return
+    for report in waiting:
+        _fail(report, OutcomeUnknown(f"one of {len(waiting)} requests was refused, not told which: {refusal}"))
+
+
+def _refusal(ticket: InsertTicket) -> int:
+    error = ticket.report.exception() if ticket.report.done() and not ticket.report.cancelled() else None
+    return error.number if isinstance(error, VenueRefused) else 0
 
 
 def _nothing() -> None:
