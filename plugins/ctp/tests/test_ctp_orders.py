@@ -319,7 +319,7 @@ async def test_a_closed_socket_is_proof_that_nothing_was_sent(connect: Connect, 
     made = await connect()
     submit = made.submit()
     for client in list(sim.clients):
-        sim._cut(client)
+        sim.cut(client)
     await asyncio.gather(made.running, return_exceptions=True)
     with pytest.raises(NotSent):
         await made.session.execute(submit)

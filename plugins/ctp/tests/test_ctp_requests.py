@@ -13,7 +13,7 @@ from venuebus import CommandRejected
 from venuebus_ctp import requests
 from venuebus_ctp.ordering import Account, to_input_order
 from venuebus_ctp.requests import BadField, Filter, InputOrder, InputOrderAction, UserLogin, make_filter
-from venuebus_ctp.simulator.gateway import _validate
+from venuebus_ctp.simulator.handlers import _validate
 from venuebus_schemas import CommandError, OrderType, PositionEffect, Side, Submit, TimeInForce, check_command
 
 ORDER: dict[str, Any] = {

@@ -128,7 +128,7 @@ async def test_nobody_there_is_retryable_and_a_wrong_path_fatal(connect: Connect
 
 async def test_a_session_ends_when_a_socket_is_cut(connect: Connect, sim: CtpSimulator) -> None:
     made = await connect()
-    sim._cut(next(client for client in sim.clients if client.kind == "md"))
+    sim.cut(next(client for client in sim.clients if client.kind == "md"))
     with pytest.raises(RetryableError, match="md"):
         await asyncio.wait_for(asyncio.shield(made.running), 2)
 

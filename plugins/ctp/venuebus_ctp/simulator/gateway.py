@@ -26,21 +26,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from aiohttp import WSMsgType, web
-from venuebus.simulation import Fault, FaultScript
+from venuebus.simulation import FaultScript
 
-from .. import requests
-from . import queries, rows
-from .counter import Counter, CounterRefused, Report
+from . import rows
+from .counter import Counter, Report
+from .handlers import ERRORS, Handlers
 from .rows import CONTRACTS, DBL_MAX, DENORMAL, STRAY, Row, SimAccount, SimContract
 
 USER, PASSWORD, BROKER = "028742", "123456", "9999"
-ERRORS = {
-    -400: "参数有误", -401: "未登录", -404: "Not implemented", -1: "CTP:请求失败",
-    -2: "CTP:未处理请求超过许可数", -3: "CTP:每秒发送请求数超过许可数", 3: "CTP:不合法的登录", 31: "CTP:资金不足",
-    25: "CTP:撤单找不到相应报单",
-}  # fmt: skip
 
 
 class Client:
@@ -82,6 +76,7 @@ class CtpSimulator:
         self.faults = faults or FaultScript()
         self.counter = Counter(self._report, now_ns=now_ns, seed=seed, contracts=contracts)
         self.counter.accounts[USER] = SimAccount(USER, PASSWORD, BROKER)
+        self.handlers = Handlers(self)
         self.clients: list[Client] = []
         self.front_up = True
         self.dirty: set[str] = set()
@@ -90,7 +85,7 @@ class CtpSimulator:
         self.leaked = self.logins = self.cleanly_closed = 0
         self.received: list[str] = []
         self._sessions = 1_000_000
-        self._muted: set[str] = set()
+        self.muted: set[str] = set()
         self._runner: web.AppRunner | None = None
         self._feed: asyncio.Task[None] | None = None
         self._address = ("127.0.0.1", 0)
@@ -159,14 +154,39 @@ class CtpSimulator:
             if client.credentials is not None:
                 client.querying = False
                 client.subscribed.clear()
-                self._log_in(client, refuse=refuse)
+                self.log_in(client, refuse=refuse)
+
+    def log_in(self, client: Client, *, refuse: int = 0) -> None:
+        """Answer a login (the client's own, or the one the gateway repeats) with the socket's first credentials."""
+        assert client.credentials is not None
+        user, password = client.credentials
+        if client.kind == "md":
+            if refuse:
+                self.send(client, "RspUserLogin", {}, error=(refuse, ERRORS.get(refuse, "CTP")))
+                return
+            client.live = True
+            empty = {"TradingDay": "", "LoginTime": "", "BrokerID": "", "UserID": "", "FrontID": 0, "SessionID": 0}
+            self.send(client, "RspUserLogin", {"RspUserLogin": empty}, request_id=1, last=True)
+            return
+        account = self.counter.accounts.get(user)
+        if account is None or account.password != password or refuse:
+            if account is not None and not refuse:
+                account.wrong_passwords += 1
+            self.send(client, "RspUserLogin", {}, error=(refuse or 3, ERRORS[3]), request_id=1, last=True)
+            return
+        self._sessions += 1
+        client.live, client.front, client.session = True, 1, -self._sessions
+        client.used_refs = set()
+        row = rows.login_row(account, client.front, client.session, "1", self.counter.stamp())
+        client.used_refs.add(1)
+        self.send(client, "RspUserLogin", {"RspUserLogin": row}, error=(0, "CTP:正确"), request_id=1, last=True)
 
     def tick(self, symbol: str, row: Row | None = None) -> None:
         """Send one tick to all who subscribed."""
         frame = self._encode("RtnDepthMarketData", {"DepthMarketData": row or self._depth(symbol)})
         for client in self.clients:
             if client.kind == "md" and client.live and symbol in client.subscribed:
-                self._put(client, "RtnDepthMarketData", frame)
+                self.put(client, "RtnDepthMarketData", frame)
 
     async def _tick_on(self) -> None:
         while True:
@@ -202,7 +222,7 @@ class CtpSimulator:
         writer = asyncio.create_task(self._write(client), name=f"ctp-simulator-{kind}")
         try:
             async for message in ws:
-                if message.type is not WSMsgType.TEXT or not await self._handle(client, message.data):
+                if message.type is not WSMsgType.TEXT or not await self.handlers.handle(client, message.data):
                     self._crash(client, request)
                     break
         finally:
@@ -230,7 +250,8 @@ class CtpSimulator:
         if request.transport is not None:
             request.transport.abort()
 
-    def _cut(self, client: Client) -> None:
+    def cut(self, client: Client) -> None:
+        """Break a client's connection without a close frame."""
         client.queue.put_nowait(None)
         request = client.ws._req
         if request is not None and request.transport is not None:
@@ -262,10 +283,12 @@ class CtpSimulator:
         if "nan" in self.dirty:
             row["AveragePrice"] = float("nan")
 
-    def _send(self, client: Client, msg_type: str, payload: Row, **extra: Any) -> None:
-        self._put(client, msg_type, self._encode(msg_type, payload, **extra))
+    def send(self, client: Client, msg_type: str, payload: Row, **extra: Any) -> None:
+        """Send one message to one client."""
+        self.put(client, msg_type, self._encode(msg_type, payload, **extra))
 
-    def _put(self, client: Client, msg_type: str, frame: bytes) -> None:
+    def put(self, client: Client, msg_type: str, frame: bytes) -> None:
+        """Queue one frame, with the fault that is due for it."""
         fault = self.faults.take("frame", msg_type) if self.faults.faults else None
         frames = [frame]
         match fault.action if fault else None:
@@ -279,7 +302,7 @@ class CtpSimulator:
                 client.held_back = frame
                 return
             case "cut":
-                self._cut(client)
+                self.cut(client)
                 return
         if client.held_back is not None and frames:
             frames.append(client.held_back)
@@ -287,278 +310,25 @@ class CtpSimulator:
         for one in frames:
             client.queue.put_nowait(one)
 
-    def _gateway_error(self, client: Client, msg_type: str, number: int) -> None:
-        # No RequestID, no IsLast, no payload: that is how the gateway's own errors are.
-        self._send(client, msg_type, {}, error=(number, ERRORS[number]))
+    def gateway_error(self, client: Client, msg_type: str, number: int) -> None:
+        """Send one of the gateway's own errors: no RequestID, no IsLast, no payload."""
+        self.send(client, msg_type, {}, error=(number, ERRORS[number]))
 
     def _report(self, user: str, report: Report) -> None:
         kind, row = report
-        if not self.front_up or row["InstrumentID"] in self._muted:
+        if not self.front_up or row["InstrumentID"] in self.muted:
             return
         msg_type, key = ("RtnOrder", "Order") if kind == "order" else ("RtnTrade", "Trade")
-        for client in self._sessions_of(user):
-            self._send(client, msg_type, {key: dict(row)})
+        for client in self.sessions_of(user):
+            self.send(client, msg_type, {key: dict(row)})
 
-    def _sessions_of(self, user: str) -> list[Client]:
+    def sessions_of(self, user: str) -> list[Client]:
+        """Return the logged-in trading sockets of a user: all of them hear every report of the account."""
         return [
             client for client in self.clients
             if client.kind == "td" and client.live and client.credentials and client.credentials[0] == user
         ]  # fmt: skip
 
-    # --- requests -------------------------------------------------------------------------------------------
-
-    async def _handle(self, client: Client, text: str) -> bool:
-        """Handle one request; ``False`` if it breaks the gateway's handler."""
-        try:
-            frame = json.loads(text)
-        except ValueError:
-            self._gateway_error(client, "", -400)
-            return True
-        if not isinstance(frame, dict) or not isinstance(frame.get("MsgType"), str):
-            return False
-        name = frame["MsgType"]
-        self.received.append(name)
-        if client.kind == "md":
-            return await self._handle_md(client, name, frame)
-        if name == "ReqUserLogin":
-            return await self._handle_login(client, frame)
-        if client.credentials is None:
-            self._gateway_error(client, name, -401)
-            return True
-        if name not in queries._ROWS and name not in ("ReqOrderInsert", "ReqOrderAction", "ReqUserPasswordUpdate"):
-            self._gateway_error(client, name, -404)
-            return True
-        payload = frame.get(requests.payload_key(name))
-        if not isinstance(payload, dict) or type(frame.get("RequestID")) is not int:
-            self._gateway_error(client, name, -400)
-            return True
-        verdict = _validate(payload)
-        if verdict == "crash":
-            return False
-        if verdict == "invalid":
-            self._gateway_error(client, name, -400)
-            return True
-        return await self._dispatch(client, name, payload, frame["RequestID"])
-
-    async def _dispatch(self, client: Client, name: str, payload: Row, request_id: int) -> bool:
-        if not client.live:
-            self._gateway_error(client, "Rsp" + name.removeprefix("Req"), -1)
-            return True
-        match name:
-            case "ReqOrderInsert":
-                return await self._insert(client, payload, request_id)
-            case "ReqOrderAction":
-                return await self._action(client, payload, request_id)
-            case "ReqUserPasswordUpdate":
-                return self._password(client, payload, request_id)
-        return await self._query(client, name, payload, request_id)
-
-    async def _fault(self, client: Client, point: str, subject: str, answer: str) -> Fault | None:
-        """Take a fault; what ends the matter here is done here."""
-        fault = self.faults.take(point, subject)
-        if fault is None:
-            return None
-        if fault.action == "delay":
-            await asyncio.sleep(fault.seconds)
-            return None
-        if fault.action == "cut":
-            self._cut(client)
-        elif fault.action in ("error", "ban") and answer:
-            number = {"error": -3 if point == "query" else -1, "ban": -2}[fault.action]
-            self._gateway_error(client, answer, number)
-        return fault
-
-    async def _handle_login(self, client: Client, frame: Row) -> bool:
-        given = frame.get("ReqUserLogin")
-        if not isinstance(given, dict) or "UserID" not in given or "Password" not in given:
-            return False
-        self.logins += 1
-        fault = await self._fault(client, "login", client.kind, "RspUserLogin")
-        if fault is not None and fault.action in ("drop", "cut", "error"):
-            client.credentials = client.credentials or (given["UserID"], given["Password"])
-            return True
-        if client.live:
-            return True  # a second login on a live session is filtered by the front
-        # The first credentials of a socket stay, whatever comes later.
-        client.credentials = client.credentials or (given["UserID"], given["Password"])
-        if self.front_up:
-            self._log_in(client, refuse=3 if fault is not None else 0)
-        return True
-
-    def _log_in(self, client: Client, *, refuse: int = 0) -> None:
-        assert client.credentials is not None
-        user, password = client.credentials
-        if client.kind == "md":
-            if refuse:
-                self._send(client, "RspUserLogin", {}, error=(refuse, ERRORS.get(refuse, "CTP")))
-                return
-            client.live = True
-            empty = {"TradingDay": "", "LoginTime": "", "BrokerID": "", "UserID": "", "FrontID": 0, "SessionID": 0}
-            self._send(client, "RspUserLogin", {"RspUserLogin": empty}, request_id=1, last=True)
-            return
-        account = self.counter.accounts.get(user)
-        if account is None or account.password != password or refuse:
-            if account is not None and not refuse:
-                account.wrong_passwords += 1
-            self._send(client, "RspUserLogin", {}, error=(refuse or 3, ERRORS[3]), request_id=1, last=True)
-            return
-        self._sessions += 1
-        client.live, client.front, client.session = True, 1, -self._sessions
-        client.used_refs = set()
-        row = rows.login_row(account, client.front, client.session, "1", self.counter.stamp())
-        client.used_refs.add(1)
-        self._send(client, "RspUserLogin", {"RspUserLogin": row}, error=(0, "CTP:正确"), request_id=1, last=True)
-
-    async def _insert(self, client: Client, order: Row, request_id: int) -> bool:
-        symbol = str(order.get("InstrumentID", ""))
-        fault = await self._fault(client, "order.insert", symbol, "RspOrderInsert")
-        if fault is not None and fault.action in ("cut", "drop", "error"):
-            return True
-        assert client.credentials is not None
-        user = client.credentials[0]
-        after = self.faults.take("order.answer", symbol)
-        if after is not None:
-            self._muted.add(symbol)
-        try:
-            if fault is not None and fault.action == "refuse":
-                raise CounterRefused(31, ERRORS[31])
-            self.counter.insert(user, _with_defaults(order), client.front, client.session, client.used_refs, request_id)
-        except CounterRefused as refusal:
-            error = (refusal.number, str(refusal))
-            self._send(
-                client, "RspOrderInsert", {"InputOrder": dict(order)}, error=error, request_id=request_id, last=True
-            )
-            for other in self._sessions_of(user):
-                self._send(other, "ErrRtnOrderInsert", {"InputOrder": dict(order)}, error=error)
-        finally:
-            self._muted.discard(symbol)
-        if after is not None and after.action == "cut":
-            self._cut(client)
-        return True
-
-    async def _action(self, client: Client, action: Row, request_id: int) -> bool:
-        fault = await self._fault(client, "order.action", str(action.get("InstrumentID", "")), "RspOrderAction")
-        if fault is not None and fault.action in ("cut", "drop", "error"):
-            return True
-        assert client.credentials is not None
-        user = client.credentials[0]
-        try:
-            if fault is not None and fault.action == "refuse":
-                raise CounterRefused(25, ERRORS[25])
-            self.counter.cancel(user, action)
-        except CounterRefused as refusal:
-            error = (refusal.number, str(refusal))
-            echo = {"OrderRef": "", "OrderSysID": "", "FrontID": 0, "SessionID": 0, "RequestID": 0, **action}
-            self._send(
-                client, "RspOrderAction", {"InputOrderAction": dict(echo)}, error=error, request_id=request_id,
-                last=True,
-            )  # fmt: skip
-            for other in self._sessions_of(user):
-                self._send(other, "ErrRtnOrderAction", {"OrderAction": dict(echo)}, error=error)
-        return True
-
-    def _password(self, client: Client, update: Row, request_id: int) -> bool:
-        assert client.credentials is not None
-        account = self.counter.accounts[client.credentials[0]]
-        good = update.get("OldPassword") == account.password
-        if good:
-            account.password = str(update["NewPassword"])
-        error = (0, "CTP:正确") if good else (3, ERRORS[3])
-        self._send(
-            client, "RspUserPasswordUpdate", {"UserPasswordUpdate": dict(update)}, error=error,
-            request_id=request_id, last=True,
-        )  # fmt: skip
-        return True
-
-    async def _query(self, client: Client, name: str, wanted: Row, request_id: int) -> bool:
-        answer = "Rsp" + name.removeprefix("Req")
-        now = time.monotonic()
-        client.query_times = [at for at in client.query_times if at > now - 1.0]
-        if client.querying or len(client.query_times) >= self.query_rate:
-            self._gateway_error(client, answer, -2 if client.querying else -3)
-            return True
-        client.query_times.append(now)
-        client.querying = True
-        fault = await self._fault(client, "query", name, answer)
-        if fault is not None and fault.action in ("cut", "drop", "error", "ban"):
-            client.querying = fault.action == "drop" and fault.seconds > 0
-            return True
-        client.querying = False
-        assert client.credentials is not None
-        found = queries.run(self.counter, client.credentials[0], name, wanted)
-        action = fault.action if fault is not None else ""
-        if action == "forget":
-            found = []
-        if action == "garbage":
-            client.queue.put_nowait(b'{"MsgType": "' + answer.encode() + b'", "Order": {')
-        key = queries.answer_key(name)
-        if not found:
-            empty: Row | None = {} if key in queries.EMPTY_OBJECT else None
-            self._send(client, answer, {key: empty}, request_id=request_id, last=True)
-        for number, row in enumerate(found, 1):
-            last = number == len(found)
-            if last and action == "gap":
-                break
-            self._send(client, answer, {key: row}, request_id=request_id, last=last)
-        return True
-
-    async def _handle_md(self, client: Client, name: str, frame: Row) -> bool:
-        if name == "ReqUserLogin":
-            return await self._handle_login(client, frame)
-        if client.credentials is None or name not in ("SubscribeMarketData", "UnSubscribeMarketData"):
-            self._gateway_error(client, name, -404)
-            return True
-        names = frame.get("InstrumentID")
-        if not isinstance(names, list) or any(not isinstance(one, str) for one in names):
-            self._gateway_error(client, name, -400)
-            return True
-        answer = "RspSubMarketData" if name.startswith("Sub") else "RspUnSubMarketData"
-        if not client.live:
-            self._gateway_error(client, answer, -1)
-            return True
-        if any(len(one) > 80 for one in names):
-            return False
-        for number, symbol in enumerate(names, 1):  # success for names that do not exist, too
-            (client.subscribed.add if name.startswith("Sub") else client.subscribed.discard)(symbol)
-            self._send(
-                client, answer, {"SpecificInstrument": {"InstrumentID": symbol}}, error=(0, "CTP:No Error"),
-                last=number == len(names),
-            )  # fmt: skip
-            if name.startswith("Sub") and symbol in self.counter.contracts:
-                self.tick(symbol)
-        return True
-
 
 async def _forbidden(request: web.Request) -> web.Response:
     return web.Response(status=403)
-
-
-def _with_defaults(order: Row) -> Row:
-    defaults: Row = dict.fromkeys(("OrderRef", "ExchangeID", "InstrumentID"), "")
-    defaults.update(
-        dict.fromkeys(requests.CHARS, "\0"), LimitPrice=0.0, StopPrice=0.0, VolumeTotalOriginal=0,
-        CombOffsetFlag="0", CombHedgeFlag="1",
-    )  # fmt: skip
-    return {**defaults, **order}
-
-
-def _validate(payload: Row) -> str:
-    """Return ``ok``, ``invalid`` (-400) or ``crash``, as pydantic and the C binding decide in the real gateway."""
-    for field, value in payload.items():
-        if field in requests.TEXT_BYTES or field in requests.CHARS:
-            if not isinstance(value, str):
-                return "invalid"
-            limit = requests.TEXT_BYTES.get(field, 1)
-            if len(value.encode("utf-8", "surrogatepass")) > limit:
-                return "crash"
-        elif field in requests.INTS:
-            if type(value) is not int or not requests.INT_MIN <= value <= requests.INT_MAX:
-                return "crash"
-        elif field in requests.DOUBLES and type(value) not in (int, float):
-            return "crash"
-    return "ok"
-
-
-def tick_bytes(row: Row) -> bytes:
-    """Return a tick's frame, for measuring."""
-    return msgspec.json.encode({"MsgType": "RtnDepthMarketData", "DepthMarketData": row})
