@@ -240,22 +240,45 @@ async def test_send_ends_with_0_only_when_accepted(
     assert reason is None or reason in ended.out[0]
 
 
-async def test_send_follows_the_order_to_its_end_and_leaves_others_out(client: Client, start: Start) -> None:
+async def test_following_waits_for_the_fills_that_come_after_the_order_is_over(client: Client, start: Start) -> None:
     fill = Fill(
         **STAMP, seq=1, account="main", symbol="X", fill_id="f", side=Side.BUY, price="10", quantity="1",
         client_order_id="o-1",
     )  # fmt: skip
+    over = order(2, OrderStatus.FILLED, filled="1")
+    await answer(client, event(over, "order"), result(ResultStatus.ACCEPTED), event(fill, "fill"))
+    ended = await (await start("send", *SUBMIT, "client_order_id=o-1", "--follow")).end()
+    assert ended.code == 0, ended.err
+    assert [line.split()[1] for line in ended.out] == ["order", "result", "fill"]
+
+
+@pytest.mark.parametrize("first", ["result", "order"])
+async def test_send_follows_the_order_to_its_end_and_leaves_others_out(
+    client: Client, start: Start, first: str
+) -> None:
+    fill = Fill(
+        **STAMP, seq=1, account="main", symbol="X", fill_id="f", side=Side.BUY, price="10", quantity="1",
+        client_order_id="o-1",
+    )  # fmt: skip
+    over = (order(2, OrderStatus.FILLED, filled="1"), "order")
     await answer(
         client,
-        result(ResultStatus.ACCEPTED),
-        event(order(1, OrderStatus.NEW), "order"),
+        *(
+            (result(ResultStatus.ACCEPTED), event(order(1, OrderStatus.NEW), "order"))
+            if first == "result"
+            else (event(order(1, OrderStatus.NEW), "order"),)
+        ),
         event(order(1, OrderStatus.NEW, client_order_id="o-2"), "order"),
-        event(fill, "fill"),
-        event(order(2, OrderStatus.FILLED, filled="1"), "order"),
+        *(
+            event(made, kind)
+            for made, kind in (((fill, "fill"), over) if first == "result" else (over, (fill, "fill")))
+        ),
+        *((result(ResultStatus.ACCEPTED),) if first == "order" else ()),
     )
-    ended = await (await start("send", *SUBMIT, "--follow")).end()
+    ended = await (await start("send", *SUBMIT, "client_order_id=o-1", "--follow")).end()
     assert ended.code == 0, ended.err
-    assert [line.split()[1] for line in ended.out] == ["result", "order", "fill", "order"]
+    expected = {"result": ["result", "order", "fill", "order"], "order": ["order", "order", "fill", "result"]}
+    assert [line.split()[1] for line in ended.out] == expected[first]
     assert "o-2" not in "".join(ended.out)
 
 

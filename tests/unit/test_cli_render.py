@@ -26,7 +26,7 @@ EXPECTED = {
     "order": "buy 10 @ 3310 trigger 3300  partially_filled 3/10  avg 3309.5  id c-1  price  未成交  external  "
     "reconciled",
     "fill": "sell 3 @ 3310  fee 0.99 CNY  taker  id c-1  fill T-9  taken back  derived  reconciled",
-    "result": "submit unknown  timeout  no answer  id c-1  venue id a-b-c  by query",
+    "result": "submit unknown  timeout  no answer  venue id a-b-c  by query",
     "session": "down  not_connected  link lost  attempt 3  again at 15:06:40.123",
     "gap": "vb.v1.acct.btse.>  link lost  (asked again, whole)",
     "dead_letter": "invalid  not JSON  3 bytes",

@@ -167,7 +167,7 @@ def _result(message: Result) -> Shown:
     marks: list[tuple[str, Any]] = [
         ("", message.reason),
         ("", message.text),
-        ("id", message.client_order_id),
+        ("id", message.client_order_id if message.client_order_id != message.command_id else None),
         ("venue id", message.venue_order_id),
         ("by", message.resolved_by),
     ]

@@ -7,6 +7,7 @@ import json
 import secrets
 import sys
 import time
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -29,6 +30,9 @@ from ..errors import BusError
 from .connection import Bus, Client, Msg, bus_options, connected, request, settle
 from .connection.publish import publish
 from .render import line
+
+LAST_FILLS = 3.0  # seconds in which a finished order's fills may still come
+FOLLOWED = ("submit", "amend", "cancel")  # commands about one order, whose life can be shown
 
 
 def build(verb: str, command_id: str, fields: dict[str, Any]) -> AnyCommand:
@@ -137,50 +141,63 @@ async def _send(
         subjects.parse(subject)
     except ValueError as error:
         raise click.UsageError(f"--venue and --account must be 1 to 64 of A-Z a-z 0-9 _ -: {error}") from None
+    follow = options["follow"] and verb in FOLLOWED
     async with connected(bus) as client:
         own = subjects.account(venue, account, "result", built.command_id)
-        await client.subscribe(f"{subjects.root}.acct.{venue}.{account}.>" if options["follow"] else own, cb=events.put)
+        await client.subscribe(f"{subjects.root}.acct.{venue}.{account}.>" if follow else own, cb=events.put)
         await settle(client)
         await publish(client, bus, subject, built, verb)
         try:
-            async with asyncio.timeout(options["timeout"]):
-                result = await _result(events, bus, built.command_id, options)
+            return await _listen(events, built, follow, options)
         except TimeoutError:
             raise BusError(await _silence(client, bus, venue, built.command_id, options["timeout"])) from None
-        if options["follow"] and result.status is not ResultStatus.REJECTED and verb in ("submit", "amend", "cancel"):
-            final = await _follow(events, bus, built, result, options)
-            return final or result
-        return result
 
 
-async def _result(events: asyncio.Queue[Msg], bus: Bus, command_id: str, options: dict[str, Any]) -> Result:
+async def _listen(events: asyncio.Queue[Msg], built: AnyCommand, follow: bool, options: dict[str, Any]) -> Result:
+    """Show the result and, where asked for, the order's events, which come before it as well as after it.
+
+    Returns when there is nothing more to wait for: with ``follow`` that is the order's end with all its fills, and a
+    second result where the first one is unknown.
+
+    Raises:
+        TimeoutError: no result came in time.
+    """
+    ids = {getattr(built, "client_order_id", None), getattr(built, "venue_order_id", None), built.command_id}
+    loop = asyncio.get_running_loop()
+    deadline: float | None = loop.time() + options["timeout"]
+    result, over, missing = None, False, Decimal(0)
     while True:
-        event = _event(await events.get())
-        if isinstance(event, Result) and event.command_id == command_id:
-            _show(event, bus, options)
-            return event
-
-
-async def _follow(
-    events: asyncio.Queue[Msg], bus: Bus, built: AnyCommand, result: Result, options: dict[str, Any]
-) -> Result | None:
-    """Show the order's events until it is over, and a second result if the first was unknown."""
-    ids = {result.client_order_id, getattr(built, "client_order_id", None), built.command_id}
-    ids |= {result.venue_order_id, getattr(built, "venue_order_id", None)}
-    ids.discard(None)
-    settled: Result | None = None
-    waits = result.status is ResultStatus.UNKNOWN
-    over = False
-    while not over or waits:
-        event = _event(await events.get())
+        try:
+            async with asyncio.timeout_at(deadline):
+                event = _event(await events.get())
+        except TimeoutError:
+            if result is None:
+                raise
+            return result  # the venue told no fill of its own
         if isinstance(event, Result) and event.command_id == built.command_id:
-            settled, waits = event, event.status is ResultStatus.UNKNOWN
-        elif isinstance(event, Order | Fill) and ids & {event.client_order_id, event.venue_order_id}:
-            over = over or (isinstance(event, Order) and event.status.is_final)
+            result, deadline = event, None
+            ids |= {event.client_order_id, event.venue_order_id}
+        elif follow and isinstance(event, Order | Fill) and _is_of(event, ids):
+            if isinstance(event, Fill):
+                missing -= Decimal(event.quantity)
+            elif event.status.is_final and not over:
+                over, missing = True, missing + Decimal(event.filled_quantity)
         else:
             continue
-        _show(event, bus, options)
-    return settled
+        _show(event, options)
+        if result is not None:
+            settled = result.status is not ResultStatus.UNKNOWN
+            if not follow or result.status is ResultStatus.REJECTED or (over and settled and missing <= 0):
+                return result
+            if over and settled:
+                deadline = loop.time() + LAST_FILLS
+
+
+def _is_of(event: Order | Fill, ids: set[str | None]) -> bool:
+    own = {event.client_order_id, event.venue_order_id}
+    if isinstance(event, Order):
+        own.add(event.command_id)
+    return bool((own & ids) - {None})
 
 
 def _event(message: Msg) -> object:
@@ -190,7 +207,7 @@ def _event(message: Msg) -> object:
         return None
 
 
-def _show(event: Event, bus: Bus, options: dict[str, Any]) -> None:
+def _show(event: Event, options: dict[str, Any]) -> None:
     if options["output"] == "json":
         print(encode(event).decode(), flush=True)
         return
