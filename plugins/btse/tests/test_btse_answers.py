@@ -11,9 +11,12 @@ from venuebus_btse.commands import _refuse_rows
 from venuebus_schemas import Reason
 
 SHAPES = {
-    "usual": (400, {"status": 400, "errorCode": -7, "message": "Authenticate failed", "extraData": None}, "unauthorized"),
-    "extra data": (400, {"status": 400, "errorCode": 33199101, "message": "x", "extraData": ["0.0135"]}, "insufficient_funds"),
-    "mixed": (400, {"errorCode": 400, "message": "BADREQUEST: Size and Price should not be mixed", "status": 400}, "invalid"),
+    "usual": (400, {"status": 400, "errorCode": -7, "message": "Authenticate failed", "extraData": None},
+              "unauthorized"),
+    "extra data": (400, {"status": 400, "errorCode": 33199101, "message": "x", "extraData": ["0.0135"]},
+                   "insufficient_funds"),
+    "mixed": (400, {"errorCode": 400, "message": "BADREQUEST: Size and Price should not be mixed", "status": 400},
+              "invalid"),
     "platform": (400, {"code": 51523, "msg": "BADREQUEST: Insufficient wallet balance", "time": 1, "data": None,
                        "success": False}, "insufficient_funds"),
     "spring": (400, {"status": 400, "error": "Bad Request", "code": 301, "message": "Invalid order size"}, "quantity"),
@@ -101,7 +104,8 @@ def test_an_empty_list_of_rows_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [("5", 5.0), ("300", 300.0), ("1700000010", 10.0), ("1700000010500", 10.5), ("0", 0.1), ("1699999999", 0.1),
-     ("99999", 3600.0), (None, None), ("soon", None), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("NaN", None), ("-3", None)],
+     ("99999", 3600.0), (None, None), ("soon", None), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("NaN", None),
+     ("-3", None)],
 )  # fmt: skip
 def test_retry_after_is_read_as_seconds_epoch_seconds_or_epoch_milliseconds(header: str, seconds: float) -> None:
     assert seconds_of(header, 1_700_000_000.0) == (None if seconds is None else pytest.approx(seconds))

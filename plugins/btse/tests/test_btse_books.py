@@ -150,7 +150,7 @@ def test_a_book_is_the_last_size_of_every_price_sorted(changes: list[tuple[bool,
         side = bids if is_bid else asks
         side[price] = size
         level = [(str(price), str(size))]
-        assert book.apply(delta(seq, **{"bids" if is_bid else "asks": level})) is Change.DELTA
+        assert book.apply(delta(seq, level if is_bid else [], [] if is_bid else level)) is Change.DELTA
     expected = sorted((p for p, s in bids.items() if s), reverse=True), sorted(p for p, s in asks.items() if s)
     assert ([int(p) for p, _ in book.bids.levels], [int(p) for p, _ in book.asks.levels]) == expected
     assert all(Decimal(size) == bids[int(price)] for price, size in book.bids.levels)

@@ -175,7 +175,7 @@ def order(**fields: Any) -> Order:
     ],
     ids=["price", "size", "trigger price", "all", "all without a trigger"],
 )  # fmt: skip
-def test_amend_examples(fields: dict[str, str], expected: dict[str, Any]) -> None:
+def test_amend_examples(fields: dict[str, Any], expected: dict[str, Any]) -> None:
     command = Amend(command_id="a", client_order_id="my-1", **fields)
     decoded = json.loads(amend_body(command, order(), STEPS), parse_float=Decimal)
     assert decoded == {"symbol": "BTC-USD", "orderID": "uuid-1", **expected}
@@ -217,7 +217,8 @@ def test_a_cancel_without_a_real_id_cannot_be_built_since_it_would_cancel_everyt
 
 
 def test_a_cancel_command_with_blank_ids_never_reaches_the_venue() -> None:
-    for fields in ({"client_order_id": ""}, {"venue_order_id": ""}, {}):
+    blank: list[dict[str, Any]] = [{"client_order_id": ""}, {"venue_order_id": ""}, {}]
+    for fields in blank:
         with pytest.raises(CommandRejected):
             target(Cancel(command_id="x", **fields), None)
 

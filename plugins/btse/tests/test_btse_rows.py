@@ -83,7 +83,9 @@ def test_a_blank_row_takes_symbol_and_side_from_what_is_known(ctx: RecordingCont
     assert (order.price, order.quantity, order.filled_quantity) == (None, None, "0.4")
 
 
-def test_a_row_about_nothing_we_know_that_names_no_symbol_is_not_an_event(ctx: RecordingContext, feed: AccountFeed) -> None:
+def test_a_row_about_nothing_we_know_that_names_no_symbol_is_no_event(
+    ctx: RecordingContext, feed: AccountFeed
+) -> None:
     feed.on_notices([read(OrderRow, {"status": 6, "orderID": "zz", "side": ""})], NOW)
     assert ctx.events == []
 
@@ -196,8 +198,9 @@ def test_fields_that_are_nonsense_are_refused_by_name(bad: dict[str, Any]) -> No
 
 def test_a_misspelt_fee_and_a_missing_client_id(ctx: RecordingContext, feed: AccountFeed) -> None:
     ctx.orders.append(live())
-    feed.on_fills([read(FillRow, {"tradeId": "t", "orderId": "o1", "clOrderId": None, "symbol": "BTC-USD", "side":
-                   "SELL", "price": "1", "size": "2", "freeAmount": "-0.1", "feeCurrency": "USD", "maker": True})], NOW)  # fmt: skip
+    row = {"tradeId": "t", "orderId": "o1", "clOrderId": None, "symbol": "BTC-USD", "side": "SELL", "price": "1",
+           "size": "2", "freeAmount": "-0.1", "feeCurrency": "USD", "maker": True}  # fmt: skip
+    feed.on_fills([read(FillRow, row)], NOW)
     (fill,) = ctx.of(Fill)
     assert (fill.fee, fill.client_order_id, fill.liquidity) == ("-0.1", "c1", "maker")
 
@@ -262,7 +265,9 @@ def test_a_fill_of_a_leg_names_the_order(ctx: RecordingContext, feed: AccountFee
     assert ctx.of(Fill)[0].client_order_id == "c1"
 
 
-def test_legs_are_found_again_after_a_restart_by_what_the_bridge_knows(ctx: RecordingContext, feed: AccountFeed) -> None:
+def test_legs_are_found_again_after_a_restart_by_what_the_bridge_knows(
+    ctx: RecordingContext, feed: AccountFeed
+) -> None:
     ctx.orders.append(live(order_type=OrderType.OCO, venue_order_id="L", venue_order_ids={"limit": "L", "stop": "S"}))
     feed.on_notices([notice("S", 10)], NOW)
     (order,) = ctx.of(Order)

@@ -36,8 +36,8 @@ from venuebus_schemas import (
 )
 
 NOW = 1_700_000_000_000_000_000
-SIZES = """"originalOrderBaseSize":10,"originalOrderQuoteSize":null,"currentOrderBaseSize":10,"currentOrderQuoteSize":null,
-    "filledBaseSize":0,"totalFilledBaseSize":0,"remainingBaseSize":10,"remainingQuoteSize":null,"orderCurrency":"base\""""
+SIZES = """"originalOrderBaseSize":10,"originalOrderQuoteSize":null,"currentOrderBaseSize":10,
+    "currentOrderQuoteSize":null,"filledBaseSize":0,"totalFilledBaseSize":0,"remainingBaseSize":10,"remainingQuoteSize":null,"orderCurrency":"base\""""
 
 
 @pytest.fixture
@@ -87,7 +87,8 @@ def test_market_summary() -> None:
 
 @pytest.mark.parametrize(
     ("bid", "bid_size", "ask", "ask_size", "timestamp"),
-    [("36371.0", "0.01485", "36380.5", "0.01782", 1624989459489), ("36235.0", "7.67500", "36241.5", "0.60200", 1624989977940)],
+    [("36371.0", "0.01485", "36380.5", "0.01782", 1624989459489),
+     ("36235.0", "7.67500", "36241.5", "0.60200", 1624989977940)],
     ids=["orderbook by grouping", "orderbook L2"],
 )  # fmt: skip
 def test_rest_order_books(bid: str, bid_size: str, ask: str, ask_size: str, timestamp: int) -> None:

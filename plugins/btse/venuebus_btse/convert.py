@@ -8,7 +8,7 @@ from venuebus_schemas import Book, BookDelta, Instrument, InstrumentKind, Quote,
 
 from .books import OrderBook, clean_levels
 from .messages import BookData, MarketRow, TradeRow
-from .numbers import Malformed, milliseconds, positive, sane, shortest
+from .numbers import PLAIN, Malformed, milliseconds, positive, sane, shortest
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL, "MODE_BUY": Side.BUY, "MODE_SELL": Side.SELL}
 
@@ -54,13 +54,19 @@ def trade(row: TradeRow, now: int) -> Trade:
     Raises:
         Malformed: price or size is no sane number above 0.
     """
-    price, size = sane(row.price, "price"), sane(row.size, "size")
-    if not price or not size:
-        raise Malformed("price, size: more than 0 expected")
     return Trade(
-        symbol=row.symbol, price=plain(price), size=plain(size), trade_id=str(row.tradeId),
+        symbol=row.symbol, price=_above_zero(row.price), size=_above_zero(row.size), trade_id=str(row.tradeId),
         aggressor=SIDES.get(row.side), ts_recv=now, ts_venue=milliseconds(row.timestamp),
     )  # fmt: skip
+
+
+def _above_zero(value: Decimal) -> str:
+    text = str(value)
+    if not PLAIN(text):  # an exponent, or no sane number at all
+        text = plain(sane(value, "price or size"))
+    if not text.strip("0."):
+        raise Malformed("price, size: more than 0 expected")
+    return text
 
 
 def instrument(row: MarketRow, now: int) -> Instrument:

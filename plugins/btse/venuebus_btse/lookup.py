@@ -19,6 +19,7 @@ from .numbers import Malformed
 from .rest import Rest
 
 WINDOW_MS = 7 * 86_400_000  # the venue moves an older start silently
+MAX_BACK_MS = 90 * 86_400_000  # further back nobody reconciles, and every week costs a question per symbol
 PAGE = 500
 HIDDEN_AFTER_NS = 30 * 60 * 1_000_000_000  # canceled orders can be asked for this long
 
@@ -200,7 +201,7 @@ class Lookup:
         self, symbol: str, ids: Mapping[str, str], since_ms: int | None, now: int
     ) -> list[tuple[FillRow, Fill]]:
         end = now // 1_000_000 + 1000
-        start = end - WINDOW_MS if since_ms is None else since_ms
+        start = end - WINDOW_MS if since_ms is None else max(since_ms, end - MAX_BACK_MS)
         found: dict[str, tuple[FillRow, Fill]] = {}
         while end > start:
             begin = max(start, end - WINDOW_MS)

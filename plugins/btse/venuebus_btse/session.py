@@ -24,19 +24,16 @@ from .account import AccountFeed
 from .commands import Commands
 from .config import BtseConfig
 from .convert import book as to_book
-from .link import Link
+from .inbox import Inbox
 from .lookup import Lookup
 from .market import MarketFeed
 from .markets import Markets
-from .messages import BookData
-from .numbers import Malformed
 from .rest import Rest
 from .resync import Resync
 from .signing import Nonces
 
 PRIVATE = (protocol.NOTIFICATIONS, protocol.FILLS)
 RETRY = (5.0, 60.0)  # seconds between two requests for topics that were left out, doubling
-RESYNC_PAUSE_NS = 5_000_000_000  # a flood of unreadable messages must not become a flood of questions
 
 
 class BtseSession:
@@ -53,14 +50,12 @@ class BtseSession:
         self._feed = AccountFeed(ctx, ctx.accounts[0])
         self._lookup = Lookup(ctx, self._rest, self._feed)
         self._commands = Commands(ctx, self._rest, self._feed, self._market, self._lookup)
-        self._spot = Link("spot", ctx.config.ws_url, ctx, self._receive_spot)
-        self._oss = Link("oss", ctx.config.oss_url, ctx, self._receive_oss)
+        self._inbox = Inbox(ctx, self._market, self._feed, self._end)
+        self._spot, self._oss = self._inbox.spot, self._inbox.oss
         self._resync.serve(self._oss, self._market)
-        self._login: asyncio.Future[protocol.LoggedIn] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lost: asyncio.Future[None] | None = None
         self._ready = False
-        self._resynced = 0
 
     # --- life -----------------------------------------------------------------------------------------------
 
@@ -201,13 +196,13 @@ class BtseSession:
         key, secret = self._config.api_key, self._config.api_secret
         assert key is not None
         assert secret is not None
-        self._login = asyncio.get_running_loop().create_future()
+        login = self._inbox.login = asyncio.get_running_loop().create_future()
         nonce = self._nonces.next(self._ctx.now_ns())
         await self._spot.send(
             protocol.login_frame(key.reveal(), secret.reveal(), self._config.ws_auth_path, nonce)
         )
         try:
-            answer = await asyncio.wait_for(self._login, self._config.login_timeout)
+            answer = await asyncio.wait_for(login, self._config.login_timeout)
         except TimeoutError:
             raise RetryableError(f"no answer to the login within {self._config.login_timeout:g} s") from None
         if not answer.success:
@@ -253,73 +248,6 @@ class BtseSession:
         if book is not None and book.in_sync:
             return to_book(book, self._config.book_depth, self._ctx.now_ns(), None)
         return await self._resync.fetch(self._rest, symbol)
-
-    # --- frames ---------------------------------------------------------------------------------------------
-
-    def _receive_oss(self, frame: str) -> None:
-        now = self._ctx.now_ns()
-        try:
-            message = protocol.read_oss(frame)
-            if type(message) is BookData:
-                self._market.on_book(message, now)
-                if self._oss.topics.open:
-                    self._oss.topics.seen(
-                        (protocol.quote_topic if message.type == "snapshotL1" else protocol.book_topic)(message.symbol)
-                    )
-                    self._oss.heard_about_topics()
-            else:
-                self._control(self._oss, message)
-        except Malformed as error:
-            self._ctx.dead_letter(frame.encode("utf-8", "surrogatepass"), f"oss: {error}", subject="oss")
-
-    def _receive_spot(self, frame: str) -> None:
-        now = self._ctx.now_ns()
-        try:
-            message = protocol.read_spot(frame)
-            if type(message) is protocol.Trades:
-                self._market.on_trades(message.rows, now)
-            elif type(message) is protocol.Notices:
-                self._feed.on_notices(message.rows, now)
-            elif type(message) is protocol.Fills:
-                self._feed.on_fills(message.rows, now)
-            else:
-                self._control(self._spot, message)
-        except Malformed as error:
-            self._ctx.dead_letter(frame.encode("utf-8", "surrogatepass"), f"spot: {error}", subject="spot")
-            if protocol.is_private(frame) and now - self._resynced > RESYNC_PAUSE_NS:
-                self._resynced = now
-                self._ctx.resync("a message about the account could not be read")
-
-    def _control(self, link: Link, message: Any) -> None:
-        match message:
-            case protocol.Agreed(event="subscribe", topics=topics):
-                link.topics.agreed(topics)
-                link.heard_about_topics(answered=True)
-            case protocol.Refusals(refused=refusals):
-                for item in refusals:
-                    self._refused(link, item)
-                link.heard_about_topics()
-            case protocol.LoggedIn():
-                if self._login is not None and not self._login.done():
-                    self._login.set_result(message)
-                elif not message.success:
-                    self._end(RetryableError(f"the venue ended the login: {message.text}", reason=Reason.UNAUTHORIZED))
-            case protocol.Noise():
-                self._ctx.count("noise")
-
-    def _refused(self, link: Link, item: protocol.Refused) -> None:
-        if item.code == protocol.SESSION_CLOSES:
-            self._end(RetryableError(f"{link.name}: the venue closes the session: {item.text}", retry_after=5.0))
-        elif item.code == protocol.BUFFER_FULL:
-            # Frames were lost, and nobody says which: no book of this connection can be trusted.
-            self._ctx.count("buffer_full")
-            if link is self._oss:
-                for symbol in list(self._market.books):
-                    self._market.lost(symbol, "the venue's buffer for us was full")
-            elif self._config.can_trade:
-                self._ctx.resync("the venue's buffer for us was full: notifications may be missing")
-        else:
-            link.topics.refused(item)
 
     # --- tasks ----------------------------------------------------------------------------------------------
 
