@@ -17,7 +17,8 @@ from .connection import Connection
 
 log = structlog.get_logger("venuebus.commands")
 
-ACK_WAIT = 5.0  # seconds until a command that a dead bridge held comes to the next one
+ACK_WAIT = 2.0  # seconds until a command that a dead bridge held comes to the next one
+HOLD_EVERY = 0.7  # seconds between two signs of life for commands that wait here
 FETCH = 256
 MAX_HELD = 4096  # commands delivered and not acknowledged; more wait in the stream
 
@@ -43,9 +44,9 @@ class Delivery:
         """Tell the stream that it is still being looked at."""
         await _quietly(self._msg.in_progress())
 
-    async def give_back(self) -> None:
-        """Have it delivered again at once, to whoever reads then."""
-        await _quietly(self._msg.nak())
+    async def give_back(self, delay: float | None = None) -> None:
+        """Have it delivered again, at once or after ``delay`` seconds, to whoever reads then."""
+        await _quietly(self._msg.nak(delay=delay))
 
 
 async def _quietly(coroutine: object) -> None:
@@ -63,6 +64,7 @@ class CommandSource:
         self._stream = stream
         self._subject = subject
         self._durable = durable
+        self._subscription: JetStreamContext.PullSubscription | None = None
 
     async def run(self, handle: Callable[[Delivery], None]) -> None:
         """Call ``handle`` with every delivery, for ever; ``handle`` must not block or raise.
@@ -70,27 +72,35 @@ class CommandSource:
         Raises:
             BusError: the consumer cannot be made.
         """
-        subscription: JetStreamContext.PullSubscription | None = None
-        while True:
-            if not self._connection.is_up:
-                await asyncio.sleep(0.1)
-                continue
-            try:
-                if subscription is None:
-                    subscription = await self._bind()
-                messages = await subscription.fetch(FETCH, timeout=1.0)
-            except TimeoutError:
-                continue
-            except nats.js.errors.NotFoundError:
-                subscription = None  # somebody deleted the consumer: make it again
-                continue
-            except (nats.js.errors.Error, nats.errors.Error, OSError) as error:
-                log.debug("reading commands failed", error=str(error))
-                subscription = None
-                await asyncio.sleep(0.25)
-                continue
-            for message in messages:
-                handle(Delivery(message))
+        try:
+            while True:
+                await self._read(handle)
+        finally:
+            # A request for messages that outlives its reader would swallow the next command.
+            subscription, self._subscription = self._subscription, None
+            if subscription is not None:
+                await _quietly(subscription.unsubscribe())
+
+    async def _read(self, handle: Callable[[Delivery], None]) -> None:
+        if not self._connection.is_up:
+            await asyncio.sleep(0.1)
+            return
+        try:
+            if self._subscription is None:
+                self._subscription = await self._bind()
+            messages = await self._subscription.fetch(FETCH, timeout=1.0)
+        except TimeoutError:
+            return
+        except nats.js.errors.NotFoundError:
+            self._subscription = None  # somebody deleted the consumer: make it again
+            return
+        except (nats.js.errors.Error, nats.errors.Error, OSError) as error:
+            log.debug("reading commands failed", error=str(error))
+            self._subscription = None
+            await asyncio.sleep(0.25)
+            return
+        for message in messages:
+            handle(Delivery(message))
 
     async def _bind(self) -> JetStreamContext.PullSubscription:
         config = ConsumerConfig(

@@ -110,6 +110,7 @@ class Ledger:
         self._on_fenced = on_fenced
         self._on_overflow = on_overflow
         self._queue: deque[Entry] = deque()
+        self._urgent_claims: deque[tuple[list[tuple[Entry, int | None]], asyncio.Future[int]]] = deque()
         self._claims: deque[tuple[list[tuple[Entry, int | None]], asyncio.Future[int]]] = deque()
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -164,8 +165,10 @@ class Ledger:
 
     # --- claims ---------------------------------------------------------------------------------------------
 
-    async def claim(self, claim: Claim, events: list[tuple[str, str, Any, str]]) -> None:
+    async def claim(self, claim: Claim, events: list[tuple[str, str, Any, str]], *, urgent: bool = False) -> None:
         """Write ``claim`` and the events that go with it (kind, key, event, message id), all or nothing.
+
+        ``urgent`` claims (cancels) stand before the others that wait.
 
         When this returns, nobody else can have claimed the command, and this bridge owned the account.
 
@@ -183,7 +186,7 @@ class Ledger:
         messages: list[tuple[Entry, int | None]] = [(first, 0), *((entry, None) for entry in rest)]
         while True:
             try:
-                await self._submit(messages)
+                await self._submit(messages, urgent)
                 return
             except Refused as error:
                 if error.code == CONFLICT_IN_FLIGHT:
@@ -273,11 +276,11 @@ class Ledger:
         last = await self._connection.last(self._stream, self._subjects.account(self.venue, self.account, kind, key))
         return None if last is None else last[1]
 
-    async def _submit(self, messages: list[tuple[Entry, int | None]]) -> int:
+    async def _submit(self, messages: list[tuple[Entry, int | None]], urgent: bool = False) -> int:
         if self._stopped or not self._connection.is_up:
             raise BusUnavailable("NATS is away")
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._claims.append((messages, future))
+        (self._urgent_claims if urgent else self._claims).append((messages, future))
         self._idle.clear()
         self._wake.set()
         self._urgent.set()
@@ -288,7 +291,7 @@ class Ledger:
     async def run(self) -> None:
         """Write what is queued until `stop`; claims first, then events in their order."""
         while not self._stopped:
-            if self._claims:
+            if self._urgent_claims or self._claims:
                 await self._write_claim()
             elif self._spooling:
                 await self._replay()
@@ -297,11 +300,11 @@ class Ledger:
             else:
                 self._idle.set()
                 self._wake.clear()
-                if not (self._claims or self._queue or self._spooling or self._stopped):
+                if not (self._urgent_claims or self._claims or self._queue or self._spooling or self._stopped):
                     await self._wake.wait()
 
     async def _write_claim(self) -> None:
-        messages, future = self._claims.popleft()
+        messages, future = (self._urgent_claims or self._claims).popleft()
         batch = [(entry.subject, entry.data, self._header(entry, expected)) for entry, expected in messages]
         try:
             sequence = await self._connection.store_batch(uuid.uuid4().hex, self._fence(batch))
@@ -441,7 +444,7 @@ class Ledger:
     async def _pause(self) -> None:
         # A claim need not wait for the spool, so the pause ends early when there is one.
         self._urgent.clear()
-        if not self._claims and not self._stopped:
+        if not (self._urgent_claims or self._claims or self._stopped):
             try:
                 async with asyncio.timeout(0.5):
                     await self._urgent.wait()
@@ -452,8 +455,8 @@ class Ledger:
         """Stop writing. What is queued goes to the spool unless the account is another's."""
         self._stopped = True
         self._urgent.set()
-        while self._claims:
-            _, future = self._claims.popleft()
+        while waiting := self._urgent_claims or self._claims:
+            _, future = waiting.popleft()
             if not future.done():
                 future.set_exception(BusUnavailable("the ledger is closed"))
         self._wake.set()

@@ -163,6 +163,11 @@ class Account:
         else:
             event.seq = self._seqs[kind, key] = self._seqs.get((kind, key), 0) + 1
 
+    def unstamp(self, key: str) -> None:
+        """Take the stamp of an order event back that could not be written: readers must see no hole."""
+        if self._order_seqs.get(key):
+            self._order_seqs[key] -= 1
+
     # --- from the ledger ------------------------------------------------------------------------------------
 
     def restore(self, kind: str, data: bytes, stored_ns: int) -> None:

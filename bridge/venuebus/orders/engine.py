@@ -27,7 +27,7 @@ from venuebus_schemas import (
     Verb,
 )
 
-from ..bus.commands import Delivery
+from ..bus.commands import HOLD_EVERY, Delivery
 from ..bus.connection import BusUnavailable
 from ..bus.ledger import AlreadyClaimed, Fenced
 from ..errors import CommandRejected, NotSent, OutcomeUnknown
@@ -44,6 +44,9 @@ from .outcomes import Outcomes
 log = structlog.get_logger("venuebus.orders")
 
 PATIENCE = 15.0  # seconds a command without an expiry waits for the venue before it is refused
+GIVE_BACK_DELAY = 0.5  # seconds until a command that could not be claimed is looked at again
+SLOW_LANE = frozenset({Verb.SUBMIT, Verb.AMEND})  # verbs that wait for their turn; cancels do not
+AT_ONCE = 64  # submits and amends of an account between their claim and their answer
 MAX_WAITING = 2000  # submits and amends waiting for the venue at a time; more are refused at once
 
 
@@ -94,6 +97,7 @@ class Engine:
         self._chains: dict[str, deque[Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: dict[int, Job] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
         self._executing: dict[str, set[asyncio.Future[None]]] = {}
         self._stopping = False
 
@@ -186,7 +190,7 @@ class Engine:
     async def keep_held(self) -> None:
         """Tell the stream now and then that waiting commands are not forgotten; runs for ever."""
         while True:
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(HOLD_EVERY)
             for job in list(self._held.values()):
                 if job.delivery is not None:
                     await job.delivery.hold()
@@ -205,7 +209,7 @@ class Engine:
             # Nothing is on the ledger, so nothing was sent: the stream delivers it again to whoever owns the account.
             log.warning("command left in the stream", command=job.command_id, error=str(error))
             if job.delivery is not None and not isinstance(error, Fenced):
-                await job.delivery.give_back()
+                await job.delivery.give_back(None if self._stopping else GIVE_BACK_DELAY)
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -218,6 +222,22 @@ class Engine:
 
     async def _prepare_and_send(self, job: Job) -> CommandRejected | None:
         account = self.accounts[job.account]
+        if job.verb not in SLOW_LANE:
+            return await self._claim_and_send(job, account)
+        slots = self._slots.setdefault(job.account, asyncio.Semaphore(AT_ONCE))
+        try:
+            async with asyncio.timeout(max(0.0, job.time_left(PATIENCE))):
+                await slots.acquire()
+        except TimeoutError:
+            return CommandRejected(
+                Reason.RATE_LIMITED, f"{AT_ONCE} commands before it kept it waiting until it expired"
+            )
+        try:
+            return await self._claim_and_send(job, account)
+        finally:
+            slots.release()
+
+    async def _claim_and_send(self, job: Job, account: Account) -> CommandRejected | None:
         try:
             intercept(self._interceptors, job.command, self.venue, job.account)  # type: ignore[arg-type]
             await self._wait_for_gate(job)
@@ -332,6 +352,7 @@ class Engine:
             status = OrderStatus.PENDING_CANCEL if job.verb is Verb.CANCEL else OrderStatus.PENDING_AMEND
             order = account.tracker.pending(job.order, status, job.command_id)
         job.attempts = 1
+        key = job.command_id
         if order is not None:
             key = order.client_order_id or order.venue_order_id or job.command_id
             account.stamp("order", key, order)
@@ -339,12 +360,13 @@ class Engine:
             events.append(("order", key, order, mid))
         claim = job.make_claim(keys=keys, epoch=self._epoch(), sent=True)
         try:
-            async with asyncio.timeout(max(0.1, min(job.time_left(PATIENCE), PATIENCE))):
-                await account.ledger.claim(claim, events)
-        except (TimeoutError, BusUnavailable, Fenced, AlreadyClaimed) as error:
+            # No time-out here: a claim that is abandoned half-way could still be written. An expired command is stopped
+            # by its attempt.
+            await account.ledger.claim(claim, events, urgent=job.verb not in SLOW_LANE)
+        except (BusUnavailable, Fenced, AlreadyClaimed):
+            if order is not None:
+                account.unstamp(key)
             self._unclaim(job, account)
-            if isinstance(error, TimeoutError):
-                raise BusUnavailable("NATS did not answer the claim in time") from error
             raise
         account.open_claims[job.command_id] = claim
         await job.ack()

@@ -15,9 +15,9 @@ from venuebus_schemas import (
     ResultStatus,
     Submit,
     Verb,
+    decode_event,
 )
 
-from ..bus.connection import BusUnavailable
 from ..bus.ledger import Claim
 from ..errors import CommandRejected, OutcomeUnknown
 from ..venue import Accepted
@@ -35,6 +35,7 @@ class Outcomes:
         self.accounts = accounts
         self.unresolved: dict[tuple[str, str], Job] = {}
         self.on_unknown: Callable[[Job], None] = lambda job: None
+        self.on_open_claim: Callable[[Account, Claim], None] = lambda account, claim: None
         self.counts: dict[str, int] = {"accepted": 0, "rejected": 0, "unknown": 0}
         self._epoch = epoch
 
@@ -119,7 +120,11 @@ class Outcomes:
         )
 
     async def refuse(self, job: Job, error: CommandRejected) -> None:
-        """Refuse a command of which nothing was claimed: the refusal is the claim, so it can never be sent later."""
+        """Refuse a command of which nothing was claimed: the refusal is the claim, so it can never be sent later.
+
+        Raises:
+            AlreadyClaimed, Fenced, BusUnavailable: nothing was refused.
+        """
         account = self.accounts.get(job.account)
         if account is None:
             account = next(iter(self.accounts.values()))
@@ -131,14 +136,8 @@ class Outcomes:
             return
         account.stamp("result", job.command_id, result)
         mid = f"{self.venue}-{job.account}-result-{job.command_id}-{job.verb}-rejected-{job.nonce}"
-        try:
-            await account.ledger.claim(
-                job.make_claim(keys={}, epoch=self._epoch(), sent=False), [("result", job.command_id, result, mid)]
-            )
-        except BusUnavailable:
-            if job.delivery is not None:
-                await job.delivery.give_back()
-            return
+        claim = job.make_claim(keys={}, epoch=self._epoch(), sent=False)
+        await account.ledger.claim(claim, [("result", job.command_id, result, mid)])
         await job.ack()
 
     async def _refuse_elsewhere(self, job: Job, account: Account, result: Any) -> None:
@@ -148,11 +147,22 @@ class Outcomes:
         await account.ledger.put_elsewhere(job.account, "result", job.command_id, result)
         await job.ack()
 
+    async def _take_up(self, account: Account, record: Claim) -> None:
+        last = await account.ledger.read_last("result", record.command_id)
+        if last is not None and decode_event(last).status is not ResultStatus.UNKNOWN:  # type: ignore[union-attr]
+            return
+        if record.client_order_id is not None and account.tracker.find(client_order_id=record.client_order_id) is None:
+            order = await account.ledger.read_last("order", record.client_order_id)
+            if order is not None:
+                account.restore("order", order, 0)
+        account.open_claims[record.command_id] = record
+        self.on_open_claim(account, record)
+
     async def replay(self, job: Job, record: Claim) -> None:
         """The command is on the ledger already: say nothing new, unless it is another command under the same id."""
+        account = self.accounts[job.account]
         if record.body_hash and record.body_hash != job.body_hash():
             log.error("command id used twice with different bodies", venue=self.venue, command=job.command_id)
-            account = self.accounts[job.account]
             job.attempts = 0
             result = job.result(
                 ResultStatus.REJECTED,
@@ -160,4 +170,7 @@ class Outcomes:
                 text=f"command_id {job.command_id} was used by another {record.verb}; that one is untouched",
             )
             account.put("result", job.command_id, result, f"duplicate-{job.command_id}-{job.nonce}")
+        elif record.sent and job.command_id not in account.open_claims:
+            # Ours, but written when nobody waited for it any more (NATS was away): it must come to an end all the same.
+            await self._take_up(account, record)
         await job.ack()

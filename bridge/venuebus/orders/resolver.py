@@ -52,6 +52,7 @@ class Resolver:
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._by_client_id: dict[tuple[str, str], set[str]] = {}
         outcomes.on_unknown = self.follow
+        outcomes.on_open_claim = self.take_up
 
     # --- who is unknown -------------------------------------------------------------------------------------
 
@@ -66,18 +67,22 @@ class Resolver:
     def recover(self, account: Account) -> int:
         """Take up the claims that a former owner left open, and say that they are unknown, unless it did."""
         for claim in list(account.open_claims.values()):
-            job = _job_of(account.name, claim)
-            self._outcomes.unresolved[account.name, claim.command_id] = job
-            tracked = account.tracker.find(client_order_id=claim.client_order_id)
-            if tracked is not None:
-                job.order = tracked.order
-            if claim.command_id not in account.told_unknown:
-                text = "the bridge stopped between the claim and the answer"
-                if isinstance(job.command, Submit) and (tracked is None or tracked.order.status == "pending_new"):
-                    account.publish(_unknown_order(job, job.command, text))
-                self._outcomes.finish(job, ResultStatus.UNKNOWN, reason=Reason.TIMEOUT, text=text)
-            self.follow(job)
+            self.take_up(account, claim)
         return len(account.open_claims)
+
+    def take_up(self, account: Account, claim: Claim) -> None:
+        """Take up one open claim: its outcome is unknown until there is evidence."""
+        job = _job_of(account.name, claim)
+        self._outcomes.unresolved[account.name, claim.command_id] = job
+        tracked = account.tracker.find(client_order_id=claim.client_order_id)
+        if tracked is not None:
+            job.order = tracked.order
+        if claim.command_id not in account.told_unknown:
+            text = "the bridge stopped between the claim and the answer"
+            if isinstance(job.command, Submit) and (tracked is None or tracked.order.status == "pending_new"):
+                account.publish(_unknown_order(job, job.command, text))
+            self._outcomes.finish(job, ResultStatus.UNKNOWN, reason=Reason.TIMEOUT, text=text)
+        self.follow(job)
 
     async def close(self) -> None:
         """Stop asking; what is unknown stays on the ledger."""
