@@ -19,13 +19,14 @@ TRADES_KEPT = 5000  # trade ids per symbol that are remembered against the histo
 
 
 class MarketFeed:
-    """Turns frames into events. ``on_lost`` hears of every book that needs a new snapshot."""
+    """Turns frames into events. ``on_lost`` hears of books that need a new snapshot, ``on_whole`` when it came."""
 
     def __init__(self, ctx: VenueContext[BtseConfig], on_lost: Callable[[str], None]) -> None:
         self._ctx = ctx
         self._publish = ctx.publish
         self._depth = ctx.config.book_depth
         self._on_lost = on_lost
+        self.on_whole: Callable[[str], None] = lambda symbol: None
         self._seen: dict[str, OrderedDict[int | str, None]] = {}
         self._gaps: set[str] = set()
         self.wanted: dict[str, set[str]] = {kind: set() for kind in ("quote", "trade", "book", "book_delta", "ticker")}
@@ -101,6 +102,8 @@ class MarketFeed:
         # A reader of deltas alone needs the state they start from, so a snapshot goes out as a book for it, too.
         if change is Change.SNAPSHOT or data.symbol in self.wanted["book"]:
             self._publish(convert.book(book, self._depth, now, data.timestamp))
+        if change is Change.SNAPSHOT:
+            self.on_whole(data.symbol)
         if change is Change.SNAPSHOT and data.symbol in self._gaps:
             self._gaps.discard(data.symbol)
             self._ctx.gap(_subjects(data.symbol), "the book is whole again", healed=True)

@@ -29,18 +29,19 @@ class Resync:
     def __init__(self, ctx: VenueContext[BtseConfig], spawn: Callable[..., asyncio.Task[None]]) -> None:
         self._ctx = ctx
         self._spawn = spawn
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, asyncio.Event] = {}
         self._link: Link | None = None
         self._market: MarketFeed | None = None
 
     def serve(self, link: Link, market: MarketFeed) -> None:
         """Say whose books these are."""
         self._link, self._market = link, market
+        market.on_whole = self._whole
 
     def ask(self, symbol: str) -> None:
         """Have a new snapshot of ``symbol`` sent; nothing if that is under way."""
         if symbol not in self._under_way:
-            self._under_way.add(symbol)
+            self._under_way[symbol] = asyncio.Event()
             self._spawn(self._again(symbol), f"btse-resync-{symbol}")
 
     async def _again(self, symbol: str) -> None:
@@ -57,17 +58,24 @@ class Resync:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, PAUSE[1])
         finally:
-            self._under_way.discard(symbol)
+            del self._under_way[symbol]
 
     async def _came(self, symbol: str) -> bool:
         """Wait for the snapshot, but not longer than for any answer."""
         assert self._market is not None
-        deadline = asyncio.get_running_loop().time() + self._ctx.config.subscribe_timeout
-        while self._market.needs_snapshot(symbol):
-            if asyncio.get_running_loop().time() >= deadline:
+        if self._market.needs_snapshot(symbol):
+            news = self._under_way[symbol]
+            news.clear()
+            try:
+                await asyncio.wait_for(news.wait(), self._ctx.config.subscribe_timeout)
+            except TimeoutError:
                 return False
-            await asyncio.sleep(0.02)
-        return True
+        return not self._market.needs_snapshot(symbol)
+
+    def _whole(self, symbol: str) -> None:
+        news = self._under_way.get(symbol)
+        if news is not None:
+            news.set()
 
     async def fetch(self, rest: Rest, symbol: str) -> Book:
         """Return a book over REST, for symbols that are not subscribed.

@@ -12,6 +12,7 @@ from venuebus import (
     FatalError,
     Found,
     Instruction,
+    NotSent,
     OrderKey,
     RetryableError,
     Snapshot,
@@ -22,7 +23,7 @@ from venuebus_schemas import Query, Reason
 from . import protocol
 from .account import AccountFeed
 from .commands import Commands
-from .config import BtseConfig
+from .config import MARKET_DATA, BtseConfig
 from .convert import book as to_book
 from .inbox import Inbox
 from .lookup import Lookup
@@ -75,8 +76,7 @@ class BtseSession:
             self._watch(link.keep_alive(), f"btse-{link.name}-ping")
         await self._or_lost(self._enter())
         self._watch(self._second_hand(), "btse-timers")
-        if self._config.ticker_interval and "ticker" in self._config.market_data:
-            self._watch(self._poll_tickers(), "btse-tickers")
+        self._watch(self._poll_tickers(), "btse-tickers")
         self._ready = True
 
     async def run(self) -> None:
@@ -118,7 +118,7 @@ class BtseSession:
         it travels over REST, so its answer is still waited for.
         """
         if not self._ready:
-            raise CommandRejected(Reason.NOT_CONNECTED, "the session is not connected")
+            raise NotSent("the session is not connected")
         return await self._commands.execute(instruction)
 
     async def lookup(self, account: str, key: OrderKey) -> Found | None:
@@ -137,6 +137,9 @@ class BtseSession:
         Raises:
             CommandRejected: ``unknown_symbol`` or ``unsupported``, naming what the venue refused.
         """
+        strange = sorted(set(market_data) - MARKET_DATA)
+        if strange:
+            raise CommandRejected(Reason.UNSUPPORTED, f"market_data {', '.join(strange)} is not offered here")
         unknown = sorted(set(symbols) - set(self._market.instruments))
         if unknown and self._market.instruments:
             await self._markets.load()
