@@ -52,7 +52,7 @@ class Line(NamedTuple):
     color: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.time}  {self.source:<12} {self.kind:<10} {self.key:<16} {self.text}".rstrip()
+        return f"{self.time}  {self.source:<14} {self.kind:<10} {self.key:<16} {self.text}".rstrip()
 
 
 def line(subject: Subject | None, message: Any, now_ns: int) -> Line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import click
 import msgspec
@@ -16,13 +16,22 @@ from ..plugins import load_plugins
 from ..venue import VenueSimulator
 
 
+@runtime_checkable
+class DeliversTo(Protocol):
+    """A simulator of a venue that calls us: it delivers to an address that it must be told."""
+
+    def target(self, url: str) -> None:
+        """Deliver to ``url`` from now on: ``<http.listen>/hooks/<venue>``."""
+
+
 @click.command(short_help="Run one venue's simulator alone, speaking its real protocol.")
 @click.argument("plugin")
 @click.option(
     "--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT", help="Port 0 takes a free one."
 )
+@click.option("--target", metavar="URL", help="Where a venue that calls us delivers to: http://…/hooks/<venue>.")
 @click.option("--config-only", is_flag=True, help="Print nothing but the configuration, for a pipe.")
-def command(plugin: str, listen: str, config_only: bool) -> None:
+def command(plugin: str, listen: str, target: str | None, config_only: bool) -> None:
     """Run the simulator of PLUGIN until Ctrl-C, and print the configuration that connects a bridge to it.
 
     \b
@@ -43,7 +52,12 @@ def command(plugin: str, listen: str, config_only: bool) -> None:
         raise click.UsageError(reasons[0] if reasons else f"no plugin {plugin!r}; with a simulator: {installed}")
     if spec.simulator is None:
         raise VenuebusError(f"the plugin {plugin} has no simulator")
-    asyncio.run(_simulate(plugin, spec.simulator(), *address, config_only=config_only))
+    simulator = spec.simulator()
+    if target is not None:
+        if not isinstance(simulator, DeliversTo):
+            raise click.UsageError(f"--target: the venue {plugin} is called, it does not call us")
+        simulator.target(target)
+    asyncio.run(_simulate(plugin, simulator, *address, config_only=config_only))
 
 
 async def _simulate(name: str, simulator: VenueSimulator, host: str, port: int, *, config_only: bool) -> None:

@@ -19,8 +19,10 @@ from ...config import BridgeConfig, build_config
 from ...errors import VenuebusError
 from ...logs import setup_logging
 from ...plugins import Plugins, load_plugins
+from ...venue import VenueSimulator
 from ..connection import Bus, Client, Msg, connected, settle
 from ..connection.history import read_history
+from ..simulate import DeliversTo
 from .board import Board
 from .show import show_lines, show_screen
 from .trader import Trader
@@ -85,6 +87,7 @@ async def _run(stack: AsyncExitStack, plugins: Plugins, chosen: list[str], folde
     """Start everything, each thing handed to ``stack`` for its end, and show the bus until canceled."""
     _say(f"starting simulators: {', '.join(chosen)}")
     tables: dict[str, Any] = {}
+    simulators: dict[str, VenueSimulator] = {}
     for name in chosen:
         make = plugins.specs[name].simulator
         if make is None:
@@ -93,11 +96,15 @@ async def _run(stack: AsyncExitStack, plugins: Plugins, chosen: list[str], folde
         stack.push_async_callback(simulator.stop)
         await simulator.start()
         tables[name] = simulator.config()
+        simulators[name] = simulator
     _say("starting NATS and the bridge")
     config = _config(tables, plugins, folder)
     bridge = Bridge(config, plugins)
     stack.push_async_callback(bridge.stop)
     await bridge.start()
+    for name, simulator in simulators.items():
+        if isinstance(simulator, DeliversTo):
+            simulator.target(f"{bridge.http_url}/hooks/{name}")
     bus = Bus(bridge.nats_url)
     client = await stack.enter_async_context(connected(bus))
     board = Board(bus.subjects)
@@ -130,16 +137,31 @@ def _config(tables: dict[str, Any], plugins: Plugins, folder: Path) -> BridgeCon
 async def _listening(client: Client, bus: Bus, board: Board, traders: list[Trader]) -> AsyncIterator[None]:
     """Feed the board from the bus: first what happened before we listened, then everything."""
 
-    async def on_message(message: Msg) -> None:
-        event = board.take(message.subject, message.data, time.time_ns())
+    def take(subject: str, data: bytes, now_ns: int) -> None:
+        event = board.take(subject, data, now_ns)
         for trader in traders:
             trader.hear(event)
 
+    early: list[Msg] = []
+    caught_up = False
+
+    async def on_message(message: Msg) -> None:
+        if caught_up:
+            take(message.subject, message.data, time.time_ns())
+        else:
+            early.append(message)
+
     root = bus.subjects.root
-    for stored in await read_history(client, bus, [f"{root}.sys.>"], since=None, last=100, note=_say):
-        board.take(stored.subject, stored.data, stored.ts_ns)
     subscriptions = [await client.subscribe(f"{root}.{plane}.>", cb=on_message) for plane in PLANES]
     await settle(client)
+    history = await read_history(client, bus, [f"{root}.sys.>"], since=None, last=100, note=_say)
+    for stored in history:
+        take(stored.subject, stored.data, stored.ts_ns)
+    known = {(stored.subject, stored.data) for stored in history}
+    caught_up = True
+    for message in early:
+        if (message.subject, message.data) not in known:
+            take(message.subject, message.data, time.time_ns())
     try:
         yield
     finally:

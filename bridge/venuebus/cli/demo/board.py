@@ -38,6 +38,7 @@ class Venue:
     text: str = ""
     quotes: dict[str, Quote] = field(default_factory=dict)
     trades: dict[str, Trade] = field(default_factory=dict)
+    forwards: dict[str, Forward] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     rate: float = 0.0
 
@@ -115,6 +116,10 @@ class Board:
                 self.results[str(event.status)] += 1
                 if event.ts_answered is not None:
                     self.latencies_ms.append((event.ts_answered - event.ts_received) / 1e6)
+            case Forward():
+                venue.forwards[event.position_id] = event
+                if len(venue.forwards) > KEPT_ORDERS:
+                    del venue.forwards[next(iter(venue.forwards))]
             case Session():
                 venue.state, venue.text = str(event.state), event.text or ""
 

@@ -41,7 +41,7 @@ def screen(board: Board, header: Header, width: int, height: int) -> RenderableT
     """Return the whole screen, not higher than ``height`` rows; a narrow one leaves columns out."""
     narrow = width < WIDE
     venues = _venues(board, narrow)
-    used = 11 + sum(max(1, min(SYMBOLS, len(venue.quotes))) for venue in board.venues.values())
+    used = 11 + sum(len(_quote_rows(venue)) or 1 for venue in board.venues.values())
     room = max(6, height - used)
     orders = max(3, room // 2 - 2)
     return Group(
@@ -119,6 +119,11 @@ def _quote_rows(venue: Venue) -> list[dict[str, RenderableType]]:
             row |= {"bid": Text(quote.bid or "-", "green"), "ask": Text(quote.ask or "-", "red")}
             row |= {"bid size": quote.bid_size or "", "ask size": quote.ask_size or ""}
         rows.append(row)
+    if venue.forwards and not rows:
+        last = list(venue.forwards.values())[-1]
+        pair = f"{last.buy_currency}/{last.sell_currency}"
+        rows.append({"symbol": pair, "bid": last.price or "", "last trade": f"{last.status} {last.buy_amount}"})
+        rows.append({"symbol": f"{sum(one.status == 'open' for one in venue.forwards.values())} forwards open"})
     return rows
 
 
