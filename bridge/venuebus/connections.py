@@ -35,6 +35,7 @@ class LimitedSite(web.BaseSite):
         self._had_request: set[web.RequestHandler] = set()
         self._busy: set[web.RequestHandler] = set()
         self._sweeper: asyncio.Task[None] | None = None
+        self._arriving = 0
         self.refused = 0
         self.closed_idle = 0
 
@@ -66,10 +67,16 @@ class LimitedSite(web.BaseSite):
         await super().stop()
 
     def _accept(self) -> asyncio.Protocol:
-        if self.open >= self._most:
+        if self.open + self._arriving >= self._most:
             self.refused += 1
             return _Refusal()
+        # aiohttp counts a connection once its transport is made, one turn of the loop after it was accepted.
+        self._arriving += 1
+        asyncio.get_running_loop().call_soon(self._arrived)
         return self._web()
+
+    def _arrived(self) -> None:
+        self._arriving -= 1
 
     @contextmanager
     def serving(self, handler: object) -> Iterator[None]:
