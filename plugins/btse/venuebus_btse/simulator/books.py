@@ -49,7 +49,9 @@ class BookFeed:
         )
 
     def told(self) -> tuple[list[Level], list[Level]]:
-        """Bids and asks as subscribers have them now, best first."""
+        """Bids and asks as subscribers have them now, best first; the engine's while nobody has subscribed."""
+        if not self._bids and not self._asks:
+            return self._engine.book(self.symbol, LEVELS)
         return list(self._bids.items()), list(self._asks.items())
 
     def top_changed(self, now_ms: int) -> str | None:

@@ -1,0 +1,67 @@
+"""``python -m tests.bench``: measure, print a table, write JSON."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from . import market, memory, micro, orders, start
+from .child import ROOT
+from .report import Report, Row, write_documentation
+from .world import OUT, World
+
+Measure = Callable[..., Awaitable[list[Row]]]
+PARTS: dict[str, Measure] = {
+    "throughput": market.throughput,
+    "latency": market.latency,
+    "orders": orders.latency,
+    "sustained": orders.sustained,
+    "memory": memory.sizes,
+    "flood": memory.flood,
+    "start": start.times,
+    "micro": micro.calls,
+}
+
+
+async def measure(names: list[str], *, quick: bool) -> Report:
+    """Run the named parts, each with a nats-server of its own."""
+    report = Report(quick=quick)
+    started = time.monotonic()
+    for name in names:
+        say(f"{name} …")
+        async with World.open() as world:
+            report.rows += await PARTS[name](world, quick=quick)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def say(text: str) -> None:
+    """Tell a person how far it is; stdout is for the table."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def main() -> int:
+    """Return 0 if everything could be measured, whatever the numbers are."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer turns, smaller numbers: to see that it runs")
+    parser.add_argument("--only", action="append", choices=sorted(PARTS), help="this part; may be repeated")
+    parser.add_argument("--json", type=Path, default=OUT / "last.json", help="where the JSON goes (%(default)s)")
+    parser.add_argument("--docs", action="store_true", help="write the tables into docs/performance.md, too")
+    arguments = parser.parse_args()
+    report = asyncio.run(measure(arguments.only or list(PARTS), quick=arguments.quick))
+    sys.stdout.write(report.table() + "\n")
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_bytes(report.json())
+    say(f"\n{report.seconds:.0f} s; JSON in {arguments.json}")
+    if arguments.docs:
+        write_documentation(ROOT / "docs" / "performance.md", report)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Commands: from the publish on NATS to the first byte at the venue's socket, and to the result."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+from .child import Child
+from .report import Row, percentile
+from .world import World
+
+FAST = {"orders_per_second": 1_000_000, "market_data": ["quote"]}
+
+
+class Way(NamedTuple):
+    """One command: ms from its publication to the first byte at the venue's socket, and to its result."""
+
+    accepted: bool
+    first_byte: float
+    result: float
+
+
+class Desk:
+    """A trader, a bridge with some venues, and one simulator with an account for each."""
+
+    def __init__(self, trader: Child, venues: Child, names: list[str]) -> None:
+        self._trader = trader
+        self._venues = venues
+        self._names = names
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, world: World, accounts: int) -> AsyncIterator[Desk]:
+        """Start everything and wait until it is ready."""
+        async with world.child("venues") as venues, world.child("trader", world.server.url) as trader:
+            tables = await venues.ask("start", users=accounts)
+            names = [f"desk{number}" for number in range(accounts)]
+            async with world.bridge({name: {**table, **FAST} for name, table in zip(names, tables, strict=True)}):
+                yield cls(trader, venues, names)
+
+    async def run(self, rate: float, seconds: float) -> list[Way]:
+        """Send orders; return what became of each, in the order of publication."""
+        rows: list[list[Any]] = await self._trader.ask(
+            "run", venues=self._names, rate=rate, commands=int(rate * seconds), patience=20 + seconds
+        )
+        bytes_at = await self._venues.ask("first_bytes")
+        return [
+            Way(
+                accepted=status == "accepted" and key in bytes_at,
+                first_byte=(bytes_at.get(key, ended or 0) - at) / 1e6,
+                result=((ended or 0) - at) / 1e6,
+            )
+            for key, at, ended, status in rows
+        ]
+
+
+async def latency(world: World, *, quick: bool) -> list[Row]:
+    """50 commands a second to one account."""
+    async with Desk.open(world, 1) as desk:
+        await desk.run(50, 1)
+        ways = await desk.run(50, 5 if quick else 30)
+    group = "Orders at 50 commands/s (one account, R1 file storage, sync always)"
+    firsts, results = [way.first_byte for way in ways], [way.result for way in ways]
+    return [
+        Row(group=group, name="p50 from publish to first byte at the venue", value=percentile(firsts, 0.5), unit="ms",
+            target=3.0),
+        Row(group=group, name="p99 from publish to first byte at the venue", value=percentile(firsts, 0.99), unit="ms",
+            target=10.0),
+        Row(group=group, name="p50 from publish to result", value=percentile(results, 0.5), unit="ms"),
+        Row(group=group, name="p99 from publish to result", value=percentile(results, 0.99), unit="ms"),
+        _lost(group, ways),
+    ]  # fmt: skip
+
+
+async def sustained(world: World, *, quick: bool) -> list[Row]:
+    """500 commands a second over ten accounts: the latency of the last third beside that of the first."""
+    async with Desk.open(world, 10) as desk:
+        await desk.run(100, 1)
+        ways = await desk.run(500, 6 if quick else 30)
+    third = len(ways) // 3
+    firsts = [way.first_byte for way in ways]
+    group = "Orders at 500 commands/s over 10 accounts"
+    growth = percentile(firsts[-third:], 0.5) / percentile(firsts[:third], 0.5)
+    return [
+        Row(group=group, name="p50 from publish to first byte", value=percentile(firsts, 0.5), unit="ms"),
+        Row(group=group, name="p99 from publish to first byte", value=percentile(firsts, 0.99), unit="ms"),
+        Row(group=group, name="p50 of the last third to that of the first", value=growth, unit="times", target=1.5),
+        Row(group=group, name="p99 from publish to result", value=percentile((w.result for w in ways), 0.99),
+            unit="ms"),
+        _lost(group, ways),
+    ]  # fmt: skip
+
+
+def _lost(group: str, ways: list[Way]) -> Row:
+    return Row(group=group, name=f"not accepted, of {len(ways):,}", value=sum(not way.accepted for way in ways),
+               unit="commands", target=0.0)  # fmt: skip

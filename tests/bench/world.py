@@ -1,0 +1,176 @@
+"""What every measurement needs: a nats-server, bridges as processes of their own, and their CPU time and memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import msgspec
+import nats
+import psutil
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from venuebus.bus.embedded import EmbeddedServer, ServerOptions
+
+from .child import ROOT, Child
+
+OUT = ROOT / ".bench"
+READY_TIMEOUT = 120.0
+MIB = 1024 * 1024
+
+
+class World:
+    """One nats-server with a store of its own, and a connection of the bench to it."""
+
+    def __init__(self, folder: Path, server: EmbeddedServer, bus: Client) -> None:
+        self.folder = folder
+        self.server = server
+        self.bus = bus
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, *, sync: Literal["always", "default"] = "always") -> AsyncIterator[Self]:
+        """Start the server; take everything away afterwards."""
+        OUT.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="run-", dir=OUT))
+        server = EmbeddedServer(ServerOptions(store_dir=folder / "nats", sync=sync))
+        try:
+            await server.start()
+            bus = await nats.connect(server.url, max_reconnect_attempts=-1)
+            try:
+                yield cls(folder, server, bus)
+            finally:
+                await bus.close()
+        finally:
+            await server.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.asynccontextmanager
+    async def child(self, module: str, *args: str) -> AsyncIterator[Child]:
+        """Run a process of the bench that answers requests."""
+        child = await Child.start(module, *args)
+        try:
+            yield child
+        finally:
+            await child.stop()
+
+    @contextlib.asynccontextmanager
+    async def bridge(self, venues: dict[str, dict[str, Any]], **bus: Any) -> AsyncIterator[Bridge]:
+        """Run ``venuebus run`` with these venues; returns when all of them are ready."""
+        file = self.folder / f"bridge-{time.monotonic_ns()}.toml"
+        tables = {
+            "bus": {"servers": [self.server.url], "spool_dir": str(self.folder / "spool"), **bus},
+            "http": {"listen": "127.0.0.1:0"},
+            "log": {"level": "warning"},
+            **{f"venues.{name}": table for name, table in venues.items()},
+        }
+        file.write_text("\n".join(_toml(name, table) for name, table in tables.items()))
+        waiting = set(venues)
+        ready = asyncio.Event()
+
+        async def heard(msg: Msg) -> None:
+            if b'"state":"ready"' in msg.data:
+                waiting.discard(msg.subject.split(".")[3])
+                if not waiting:
+                    ready.set()
+
+        subscription = await self.bus.subscribe("vb.v1.sys.*.session", cb=heard)
+        # A request is a barrier; nats-py's own flush is not.
+        await self.bus.request("$JS.API.INFO", b"")
+        started = time.perf_counter()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "venuebus", "run", str(file), stdin=asyncio.subprocess.DEVNULL
+        )
+        try:
+            await _either(ready, process)
+            seconds = time.perf_counter() - started
+            await subscription.unsubscribe()
+            yield Bridge(process, seconds)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                try:
+                    await asyncio.wait_for(process.wait(), 15)
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+
+    @contextlib.asynccontextmanager
+    async def relay(self, feeds: list[tuple[str, str, str]]) -> AsyncIterator[int]:
+        """Run the plain relay of (WebSocket address, topic, subject); yield its process id."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(Path(__file__).with_name("relay.py")), self.server.url, json.dumps(feeds),
+            stdin=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            yield process.pid
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                await asyncio.wait_for(process.wait(), 5)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+    @contextlib.contextmanager
+    def stalled(self) -> Any:
+        """Stop the server where it stands, sockets open, as a machine does that swaps; let it go on afterwards."""
+        assert self.server.pid is not None
+        os.kill(self.server.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.server.pid, signal.SIGCONT)
+
+
+class Bridge:
+    """A running bridge; ``seconds`` from the start of its process until every venue was ready."""
+
+    def __init__(self, process: asyncio.subprocess.Process, seconds: float) -> None:
+        self.pid = process.pid
+        self.seconds = seconds
+
+    @property
+    def rss(self) -> float:
+        """Resident memory now, MiB."""
+        return float(psutil.Process(self.pid).memory_info().rss) / MIB
+
+    @property
+    def peak(self) -> float:
+        """Most resident memory since its start, MiB."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+        return self.rss
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that a process has used, user and system together."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+async def _either(ready: asyncio.Event, process: asyncio.subprocess.Process) -> None:
+    waits = {asyncio.ensure_future(ready.wait()), asyncio.ensure_future(process.wait())}
+    try:
+        await asyncio.wait(waits, timeout=READY_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    if not ready.is_set():
+        raise RuntimeError(f"the bridge did not become ready (status {process.returncode}, None: still running)")
+
+
+def _toml(name: str, table: dict[str, Any]) -> str:
+    return "\n".join([f"[{name}]", *(f"{key} = {msgspec.json.encode(value).decode()}" for key, value in table.items())])
