@@ -67,7 +67,7 @@ class Context:
                 return
             try:
                 account.publish(event)
-            except ValueError as error:
+            except (ValueError, TypeError, ArithmeticError) as error:
                 self.count("event_refused")
                 self.dead_letter(repr(event).encode("utf-8", "replace"), f"the plugin published a bad event: {error}")
             return

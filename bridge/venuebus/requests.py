@@ -181,11 +181,9 @@ class Requests:
         if request.account is not None and request.account not in self._accounts:
             raise CommandRejected(Reason.UNKNOWN_ACCOUNT, f"no account {request.account!r} at {self.venue}")
         names = [request.account] if request.account is not None else list(self._accounts)
-        if request.account is None:
-            self._sessions.halt(halted)
         for name in names:
             self._accounts[name].halted = halted
-        self._sessions.halt(self._sessions.halted)
+        self._sessions.halt(all(account.halted for account in self._accounts.values()))
         self._on_halt()
         log.warning(
             "halted" if halted else "resumed", venue=self.venue, account=request.account or "all",

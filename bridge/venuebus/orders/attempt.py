@@ -39,10 +39,11 @@ class Attempt:
         self.sent_at: float | None = None
         self._may_send = may_send
         self._started = asyncio.Event()
+        self._over = False
 
     def sending(self) -> None:
         """Let the attempt start, or raise `NotSent` with the reason why it must not."""
-        reason = self._may_send()
+        reason = "the attempt was given up" if self._over else self._may_send()
         if reason is not None:
             raise NotSent(reason)
         if self.sent_at is None:
@@ -64,6 +65,7 @@ class Attempt:
         Raises:
             NotSent, CommandRejected, OutcomeUnknown: nothing else.
         """
+        self._over = False
         task = asyncio.create_task(session.execute(self), name=f"execute-{self.command.command_id}")
         try:
             return await self._watch(task, lost, time_left, request_timeout, waiting)
@@ -75,6 +77,7 @@ class Attempt:
             # Unplanned is unknown: the plugin's own fault proves nothing about the venue.
             raise OutcomeUnknown(f"{type(error).__name__}: {error}", reason=Reason.INTERNAL) from error
         finally:
+            self._over = True  # whatever the plugin still does with it, nothing goes out any more
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task}, timeout=1.0)

@@ -252,10 +252,11 @@ class Engine:
         executing.add(done)
         try:
             accepted = await self._send(job, account, attempt)
-        except CommandRejected as error:
-            self.outcomes.rejected(job, error)
-        except NotSent as error:
-            self.outcomes.rejected(job, self._not_sent(job, error))
+        except (CommandRejected, NotSent) as error:
+            if job.doubt is not None:  # an earlier attempt may have taken effect, whatever became of this one
+                self.outcomes.unknown(job, job.doubt)
+            else:
+                self.outcomes.rejected(job, self._not_sent(job, error) if isinstance(error, NotSent) else error)
         except OutcomeUnknown as error:
             self.outcomes.unknown(job, error)
         else:
@@ -291,8 +292,10 @@ class Engine:
             assert job.client_order_id is not None
             known = account.tracker.find(client_order_id=job.client_order_id)
             used = known is not None or await account.ledger.read_last("order", job.client_order_id) is not None
-            # Where this very command has a claim it is a redelivery, which the claim itself will tell.
-            if used and await account.ledger.read_claim(job.command_id) is None:
+            if used:
+                record = await account.ledger.read_claim(job.command_id)
+                if record is not None:  # delivered again: what is tracked of its order must stay as it is
+                    raise AlreadyClaimed(record)
                 text = f"client_order_id {job.client_order_id} was used before; it must be new for every order"
                 raise CommandRejected(Reason.DUPLICATE, text)
         elif isinstance(command, Amend | Cancel):
@@ -366,14 +369,14 @@ class Engine:
         except (BusUnavailable, Fenced, AlreadyClaimed):
             if order is not None:
                 account.unstamp(key)
-            self._unclaim(job, account)
+                self._unclaim(job, account)
+            job.claim = None
             raise
         account.open_claims[job.command_id] = claim
         await job.ack()
 
     @staticmethod
     def _unclaim(job: Job, account: Account) -> None:
-        job.claim = None
         if isinstance(job.command, Submit) and job.client_order_id is not None:
             tracked = account.tracker.open.get(job.client_order_id)
             if tracked is not None and tracked.order.command_id == job.command_id:
@@ -409,7 +412,12 @@ class Engine:
                         waiting=lambda: self._limits.waiting > 0,
                     )
                 except (NotSent, OutcomeUnknown) as error:
+                    job.doubt = error if isinstance(error, OutcomeUnknown) else job.doubt
                     self.breaker.failed(job.verb, str(error), time.monotonic() - started)
+                    raise
+                except CommandRejected:
+                    if attempt.sent_at is not None:
+                        self.breaker.worked(job.verb)  # a refusal is an answer
                     raise
                 finally:
                     job.ts_sent = attempt.ts_sent or job.ts_sent

@@ -19,10 +19,12 @@ from venuebus_schemas import (
     ResultStatus,
     Submit,
     Verb,
+    encode,
 )
 
 from ..bus.commands import Delivery
 from ..bus.ledger import Claim
+from ..errors import OutcomeUnknown
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Job:
     attempts: int = 0
     ts_sent: int | None = None
     acknowledged: bool = False
+    doubt: OutcomeUnknown | None = None
+    """What became of an earlier attempt that was tried again because repeating it does no harm."""
     nonce: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def time_left(self, default: float) -> float:
@@ -68,7 +72,7 @@ class Job:
             command_id=self.command_id,
             verb=self.verb,
             nonce=self.nonce,
-            body=self.body.decode("utf-8", "replace") if sent else "",
+            body=encode(command).decode() if sent else "",  # as JSON, in whatever encoding it came
             body_hash=self.body_hash(),
             client_order_id=self.client_order_id,
             venue_order_id=self.order.venue_order_id if self.order else getattr(command, "venue_order_id", None),

@@ -78,6 +78,10 @@ class Outcomes:
         """Neither could be proved: say so, and have somebody ask."""
         account = self.accounts[job.account]
         if isinstance(job.command, Submit):
+            tracked = account.tracker.find(client_order_id=job.client_order_id)
+            if tracked is not None and tracked.order.status not in (OrderStatus.PENDING_NEW, OrderStatus.UNKNOWN):
+                self._answered_by_push(job, tracked.order)
+                return
             account.publish(self._ended(job, job.command, OrderStatus.UNKNOWN, error.reason, str(error)))
         elif job.order is not None:
             account.tracker.answered(job.order)
@@ -85,6 +89,15 @@ class Outcomes:
         self.finish(job, ResultStatus.UNKNOWN, reason=error.reason, text=str(error))
         self.unresolved[job.account, job.command_id] = job
         self.on_unknown(job)
+
+    def _answered_by_push(self, job: Job, order: Order) -> None:
+        # The answer is lost, but the venue has told the order's state: nothing is unknown.
+        if order.status is OrderStatus.REJECTED:
+            reason, status = order.reason or Reason.VENUE_REJECTED, ResultStatus.REJECTED
+            self.finish(job, status, reason=reason, text=order.text, resolved_by=ResolvedBy.PUSH)
+            return
+        venue_order_id = order.venue_order_id
+        self.finish(job, ResultStatus.ACCEPTED, venue_order_id=venue_order_id, resolved_by=ResolvedBy.PUSH)
 
     @staticmethod
     def _ended(job: Job, command: Submit, status: OrderStatus, reason: Reason, text: str) -> Order:

@@ -43,7 +43,8 @@ class Tracked(msgspec.Struct, gc=False):
     order: Order
     base: OrderStatus
     """Status without a pending cancel or amend of ours."""
-    voided: bool = False
+    voided: Decimal = Decimal(0)
+    """How far ``filled_quantity`` may still fall, because the venue took fills back."""
     ours: bool = False
     awaiting: bool = False
     """Whether a cancel or amend of ours has no answer yet: until then its pending state stands."""
@@ -153,7 +154,7 @@ class OrderTracker:
             return None, None
         merged.reconciled = True if reconciled else None
         fill = self._derive(known, merged) if self.derives_fills and filled != known.filled_quantity else None
-        tracked.voided = False if status.is_final else tracked.voided
+        tracked.voided -= max(_ZERO, _number(known.filled_quantity) - _number(filled))
         tracked.order = merged
         self._store(tracked)
         return merged, fill
@@ -173,24 +174,31 @@ class OrderTracker:
     def _next_status(self, tracked: Tracked, update: Order) -> OrderStatus:
         known, new = tracked.order.status, update.status
         if known.is_final:
-            return new if tracked.voided and new is not _S.UNKNOWN else known
+            return new if new is not _S.UNKNOWN and self._takes_back(tracked, update) else known
         if new.is_final:
             return new
         if new is _S.UNKNOWN:
+            tracked.base = new
             return known if known in _PENDING and tracked.awaiting else new
         stale = _number(update.filled_quantity) < _number(tracked.order.filled_quantity)
+        stale = stale and not self._takes_back(tracked, update)
         if known is not _S.UNKNOWN and (stale or _LIVE_RANK.get(new, 1) < _LIVE_RANK.get(tracked.base, 0)):
             new = tracked.base
         if new not in _PENDING:
             tracked.base = new
-        if known in _PENDING and tracked.awaiting and not tracked.voided:
+        if known in _PENDING and tracked.awaiting:
             return known
         return _consistent(update, new)
 
     @staticmethod
-    def _next_filled(tracked: Tracked, update: Order) -> str:
+    def _takes_back(tracked: Tracked, update: Order) -> bool:
+        """Tell whether the update is the state after a voided fill: less was filled, but no less than that allows."""
+        fall = _number(tracked.order.filled_quantity) - _number(update.filled_quantity)
+        return 0 < fall <= tracked.voided
+
+    def _next_filled(self, tracked: Tracked, update: Order) -> str:
         known = tracked.order.filled_quantity
-        if tracked.voided:
+        if self._takes_back(tracked, update):
             return update.filled_quantity
         return update.filled_quantity if _number(update.filled_quantity) > _number(known) else known
 
@@ -264,7 +272,7 @@ class OrderTracker:
             fill.venue_order_id = fill.venue_order_id or tracked.order.venue_order_id
             fill.position_effect = fill.position_effect or tracked.order.position_effect
             if fill.voided:
-                tracked.voided = True
+                tracked.voided += abs(_number(fill.quantity))
         if reconciled:
             fill.reconciled = True
         return fill
@@ -329,9 +337,10 @@ def _number(text: str | None) -> Decimal:
     if not text or text == "0":
         return _ZERO
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:
         return _ZERO
+    return number if number.is_finite() else _ZERO
 
 
 _ZERO = Decimal(0)
