@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import nats
-import pytest
 import pytest_asyncio
 from venuebus.simulation import Fault
 from venuebus_ctp.simulator import CtpSimulator
@@ -70,12 +69,12 @@ class World:
                 [sys.executable, "-m", "venuebus", "run", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
-    def end(self, number: int) -> None:
-        """End the bridge with a signal."""
+    async def end(self, number: int) -> None:
+        """End the bridge with a signal; the simulator in this process goes on answering meanwhile."""
         assert self.process is not None
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, number)
-        self.process.wait(15)
+        await asyncio.to_thread(self.process.wait, 15)
 
     async def ready(self, **changes: Any) -> None:
         """Start the bridge and wait until the venue is ready."""
@@ -83,7 +82,7 @@ class World:
         self.start(**changes)
         await self.session("ready", since=before)
 
-    async def session(self, state: str, *, since: int = 0) -> Event:
+    async def session(self, state: str, *, since: int = 0) -> Any:
         return await self.until(
             lambda: next((e for s, e in self.events[since:] if s.endswith(".session") and e["state"] == state), None),
             f"session {state}",
@@ -108,7 +107,7 @@ class World:
         body = {"symbol": symbol, "side": "buy", "order_type": "limit", "quantity": "1", "price": price}
         await self.send("submit", command_id, **{**body, "position_effect": "open", **fields})
 
-    async def result(self, command_id: str, status: str) -> Event:
+    async def result(self, command_id: str, status: str) -> Any:
         return await self.until(
             lambda: next(
                 (e for s, e in self.events if s.endswith(f".result.{command_id}") and e["status"] == status), None
@@ -121,7 +120,8 @@ class World:
             states = [event for subject, event in self.events if subject.endswith(f".order.{key}")]
             return states[-1] if states and states[-1]["status"] == status else None
 
-        return await self.until(newest, f"order {key} {status}")
+        found: Event = await self.until(newest, f"order {key} {status}")
+        return found
 
     def kinds(self, kind: str) -> list[Event]:
         return [event for subject, event in self.events if f".{kind}." in subject]
@@ -137,7 +137,7 @@ async def world(nats_url: str, subject_prefix: str, tmp_path: Path) -> AsyncIter
     before = {info.config.name for info in await streams.streams_info()}
     yield made
     if made.process is not None and made.process.poll() is None:
-        made.end(signal.SIGKILL)
+        await made.end(signal.SIGKILL)
     for info in await streams.streams_info():  # each reserves room on the server that all tests share
         if info.config.name not in before:
             await streams.delete_stream(info.config.name)
@@ -158,7 +158,7 @@ async def test_an_order_lives_and_ends_on_the_bus(world: World) -> None:
     await world.buy("a2", symbol="m2709", price="3050")
     await world.order("a2", "filled")
     assert [fill["client_order_id"] for fill in world.kinds("fill")] == ["a2"]
-    world.end(signal.SIGTERM)
+    await world.end(signal.SIGTERM)
     await world.until(lambda: not world.sim.clients, "both sockets closed")
     assert (world.sim.cleanly_closed, world.sim.leaked) == (2, 0)
 
@@ -191,7 +191,7 @@ async def test_a_bridge_killed_before_the_answer_finds_its_order_by_the_claims_o
     world.sim.faults.add(Fault(point="order.answer", action="drop"))
     await world.buy("a1", price="790")  # fills at once, unheard
     await world.until(lambda: world.sim.counter.inserts == 1, "the order at the counter")
-    world.end(signal.SIGKILL)
+    await world.end(signal.SIGKILL)
     await world.ready()
     await world.result("a1", "accepted")
     await world.order("a1", "filled")
@@ -235,7 +235,9 @@ async def test_a_replaced_order_is_one_order_on_the_bus(world: World) -> None:
     await world.send("amend", "r1", client_order_id="a1", price="761", quantity="3", params={"replace": True})
     result = await world.result("r1", "accepted")
     order = await world.until(
-        lambda: next((e for e in reversed(world.kinds("order")) if e.get("price") == "761" and e["status"] == "new"), 0),
+        lambda: next(
+            (e for e in reversed(world.kinds("order")) if e.get("price") == "761" and e["status"] == "new"), 0
+        ),
         "the new terms",
     )
     assert (order["client_order_id"], order["quantity"]) == ("a1", "3")
@@ -253,5 +255,6 @@ async def test_queries_of_the_document_are_answered_on_the_bus(world: World) -> 
     reply = json.loads(answer.data)
     assert reply["ok"] is True
     assert reply["items"][0]["InvestorID"] == "028742"
-    answer = await world.client.request(f"{world.prefix}.v1.qry.ctp.main.instruments", b'{"symbol":"TA709"}', timeout=5)
+    subject = f"{world.prefix}.v1.qry.ctp.main.instruments"
+    answer = await world.client.request(subject, b'{"symbol":"TA709"}', timeout=5)
     assert json.loads(answer.data)["items"][0]["exchange"] == "CZCE"

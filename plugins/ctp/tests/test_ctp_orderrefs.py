@@ -58,3 +58,16 @@ async def test_a_command_that_is_given_up_lets_the_next_one_go() -> None:
     refs.done(first, sent=False)
     await turn
     assert refs.highest == 2
+
+
+async def test_a_command_that_is_cancelled_while_it_waits_holds_up_nobody() -> None:
+    refs = OrderRefs("", asyncio.get_running_loop().time)
+    first, second, third = refs.take(), refs.take(), refs.take()
+    await refs.turn(first)
+    waiting = asyncio.create_task(refs.turn(second))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    refs.done(first, sent=True)
+    async with asyncio.timeout(0.5):
+        await refs.turn(third)

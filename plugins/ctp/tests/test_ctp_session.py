@@ -233,6 +233,9 @@ async def test_garbage_is_kept_counted_and_breaks_nothing(connect: Connect, sim:
     assert (await made.session.snapshot("main", 0)).orders == []
     assert made.ctx.counts["unreadable"] == 1
     assert made.ctx.dead_letters[0][0].startswith(b'{"MsgType": "RspQryOrder"')
+    sim.faults.add(Fault(point="query", action="garbage", match="ReqQryOrder"))
+    await made.session.snapshot("main", 0)
+    assert len(made.ctx.resyncs) == 1  # it might have been a report; but one question is enough for a while
 
 
 async def test_dirty_values_do_not_hinder_a_snapshot(connect: Connect, sim: CtpSimulator) -> None:

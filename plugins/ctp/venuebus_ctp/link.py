@@ -49,7 +49,7 @@ class Link:
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT),
                 )  # fmt: skip
         except aiohttp.WSServerHandshakeError as error:
-            if error.status in (401, 403, 404):
+            if error.status in (401, 403):
                 text = f"{self.name}: the gateway refuses {_public(url)} with status {error.status}"
                 raise FatalError(text, reason=Reason.INVALID) from error
             raise RetryableError(f"{self.name}: gateway answers status {error.status}") from error

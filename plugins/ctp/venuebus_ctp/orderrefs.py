@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from venuebus import NotSent
@@ -52,16 +53,17 @@ class OrderRefs:
         number = int(ref)
         self._executing.add(number)
         self._taken.setdefault(number, self._clock())
-        while (wait := self._wait(number)) > 0:
-            self._moved.clear()
-            try:
-                async with asyncio.timeout(wait):
-                    await self._moved.wait()
-            except TimeoutError:
-                continue
-        if number <= self._highest:
-            self.done(ref, sent=False)
-            raise NotSent(f"OrderRef {ref} was passed by {self._highest}: take a new one")
+        try:
+            while (wait := self._wait(number)) > 0:
+                self._moved.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._moved.wait()
+            if number <= self._highest:
+                raise NotSent(f"OrderRef {ref} was passed by {self._highest}: take a new one")
+        except BaseException:
+            self.done(ref, sent=False)  # given up while it waited: whoever comes after must not wait for it
+            raise
 
     def done(self, ref: str, *, sent: bool) -> None:
         """Let the next number go: this one was sent, or will not be."""

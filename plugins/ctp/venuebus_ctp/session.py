@@ -93,9 +93,8 @@ class CtpSession:
     async def close(self) -> None:
         """Close both sockets with a close frame, so that the gateway releases its CTP sessions."""
         http, self._http = self._http, None
-        for link in (self._quotes, self._trading):
-            if link is not None:
-                await link.close()
+        open_ = [link for link in (self._quotes, self._trading) if link is not None]
+        await asyncio.gather(*(link.close() for link in open_))
         if http is not None:
             await http.close()
 

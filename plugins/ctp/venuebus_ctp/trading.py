@@ -23,6 +23,7 @@ from .tickets import CancelTicket, InsertTicket, VenueRefused
 
 T = TypeVar("T")
 ATTEMPTS = 3
+ASK_AGAIN_NS = 30_000_000_000
 UNANSWERED = 1.0  # seconds for which an unanswered order holds up the next one
 
 
@@ -51,6 +52,7 @@ class TradingLink:
         self._querying = False
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = 0
+        self._asked_again = 0
         self._answered: asyncio.Future[protocol.Query] | None = None
         self._progress: Callable[[], None] | None = None
 
@@ -292,11 +294,19 @@ class TradingLink:
                 self._login_refused(event)
             case protocol.Unreadable():
                 self.unreadable(event.raw, event.text)
+                self._ask_again()
             case protocol.GatewayError():
                 self._ctx.count("gateway_error")
                 self._ctx.log.warning("gateway error", msg_type=event.msg_type, number=event.number, text=event.text)
             case protocol.Ignored():
                 self._ctx.count("ignored")
+
+    def _ask_again(self) -> None:
+        # It may have been a report; but a gateway that only talks rubbish must not cause a storm of questions.
+        now = self._ctx.now_ns()
+        if now - self._asked_again > ASK_AGAIN_NS:
+            self._asked_again = now
+            self._ctx.resync("a message of the trading side could not be read")
 
     def _order_report(self, row: OrderRow) -> None:
         key = key_of(row)
