@@ -64,7 +64,8 @@ class HookStore:
         """
         digest = hashlib.sha256(delivery.body).hexdigest()
         subject = self._subjects.hook(venue, delivery.msg_id or f"~{digest[:32]}")
-        if self._known.get(subject) == digest:
+        beside = f"{subject}~{digest[:16]}"
+        if digest in (self._known.get(subject), self._known.get(beside)):
             return Kept.REPEATED
         headers = self._headers(delivery, digest)
         if await self._store(subject, delivery.raw, headers, digest):
@@ -75,7 +76,6 @@ class HookStore:
         if first[2].get(DIGEST) == digest:
             self._remember(subject, digest)
             return Kept.REPEATED
-        beside = f"{subject}~{digest[:16]}"
         fresh = await self._store(beside, delivery.raw, {**headers, CONFLICT: "1"}, digest)
         if not fresh and await self._connection.last(self._stream, beside) is None:
             raise BusUnavailable("the stream of webhook deliveries is full")

@@ -245,7 +245,7 @@ class Ingress:
 
 
 def _lower(headers: Any) -> dict[str, str]:
-    """Return the headers with names in lower case; a repeated one is joined, which no signature survives."""
+    """Return the headers with names in lower case; a repeated one is joined, so that it cannot mean two things."""
     found: dict[str, str] = {}
     for name, value in headers.items():
         name = name.lower()
