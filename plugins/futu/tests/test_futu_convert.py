@@ -327,31 +327,55 @@ def book_message(**changes: Any) -> Any:
     return message
 
 
+def as_read(message: Any) -> Any:
+    """Return a book as the session reads it: with its levels still bytes."""
+    return quote_pb2.BookLevels.S2C.FromString(message.SerializePartialToString())
+
+
 def test_a_book_is_whole_and_its_top_a_quote() -> None:
-    book = convert_market.book(book_message(svrRecvTimeBidTimestamp=1.5, svrRecvTimeAskTimestamp=2.5), 9)
+    book = convert_market.book(as_read(book_message(svrRecvTimeBidTimestamp=1.5, svrRecvTimeAskTimestamp=2.5)), 9)
     assert book is not None
     assert book.bids == [("480", "100"), ("479.8", "200"), ("479.6", "300")]
     assert (book.ts_venue, book.depth) == (2_500_000_000, 3)
-    quote = convert_market.quote(book)
+    quote = convert_market.quote(as_read(book_message()), 9)
+    assert quote is not None
     assert (quote.bid, quote.bid_size, quote.ask, quote.ask_size) == ("480", "100", "480.2", "100")
 
 
 def test_an_empty_side_is_absent_from_the_quote() -> None:
     message = book_message()
     del message.orderBookAskList[:]
-    book = convert_market.book(message, 9)
+    book, quote = convert_market.book(as_read(message), 9), convert_market.quote(as_read(message), 9)
     assert book is not None
-    assert (convert_market.quote(book).ask, book.asks, book.ts_venue) == (None, [], None)
+    assert quote is not None
+    assert (quote.ask, quote.bid, book.asks, book.ts_venue) == (None, "480", [], None)
 
 
 def test_the_odd_lot_book_is_another_book() -> None:
-    assert convert_market.book(book_message(orderBookType=1), 9) is None
+    assert convert_market.book(as_read(book_message(orderBookType=1)), 9) is None
+    assert convert_market.quote(as_read(book_message(orderBookType=1)), 9) is None
+
+
+def test_a_damaged_level_is_no_level() -> None:
+    lacking = book_message()
+    lacking.orderBookBidList[1].ClearField("price")
+    with pytest.raises(ValueError, match="lacks price"):
+        convert_market.book(as_read(lacking), 9)
+    broken = as_read(book_message())
+    broken.orderBookAskList.append(b"\x09\x00")
+    with pytest.raises(ValueError, match="level"):
+        convert_market.book(broken, 9)
+    strange = book_message()
+    strange.orderBookBidList[0].price = float("nan")
+    for convert in (convert_market.book, convert_market.quote):
+        with pytest.raises(ValueError, match="nan"):
+            convert(as_read(strange), 9)
 
 
 def test_a_fractional_size_wins_over_the_truncated_one() -> None:
     message = book_message()
     message.orderBookBidList[0].hpVolume = 0.125
-    book = convert_market.book(message, 9)
+    book = convert_market.book(as_read(message), 9)
     assert book is not None
     assert book.bids[0] == ("480", "0.125")
 

@@ -8,44 +8,57 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from venuebus_schemas import Bar, Book, Instrument, InstrumentKind, Level, Quote, Right, Side, Ticker, Trade
 
 from . import names
 from .doubles import text
+from .pb import quote_pb2
 from .symbols import ZONES, quoted
 from .times import epoch_ns, local_ns
 
 _REALTIME, _AFTER_OUTAGE = 1, 2
 _ODD_BOOK = 1
+_NO_LEVEL = (None, None)
+_LEVELS: dict[bytes, Level] = {}  # a level's bytes → the level: reading one costs ten times as much as finding it
+_MOST_LEVELS = 65_536  # some 15 MiB
 
 
 def book(s2c: Any, ts_recv: int) -> Book | None:
     """Return the whole visible book, or ``None`` for the odd-lot book, which is another one.
 
     Raises:
-        ValueError: a number is NaN or infinite, or the market is not known.
+        ValueError: a number is NaN or infinite, a level lacks a field, or the market is not known.
     """
     if s2c.orderBookType == _ODD_BOOK:
         return None
-    bids, asks = _levels(s2c.orderBookBidList), _levels(s2c.orderBookAskList)
+    security = s2c.security
+    bids, asks = [_level(raw) for raw in s2c.orderBookBidList], [_level(raw) for raw in s2c.orderBookAskList]
     return Book(
-        symbol=quoted(s2c.security.market, s2c.security.code),
+        symbol=quoted(security.market, security.code),
         ts_recv=ts_recv,
-        ts_venue=_newest(s2c.svrRecvTimeBidTimestamp, s2c.svrRecvTimeAskTimestamp),
+        ts_venue=_newest(s2c),
         bids=bids,
         asks=asks,
         depth=max(len(bids), len(asks)),
     )
 
 
-def quote(of: Book) -> Quote:
-    """Return the top of a book."""
-    bid, bid_size = of.bids[0] if of.bids else (None, None)
-    ask, ask_size = of.asks[0] if of.asks else (None, None)
+def quote(s2c: Any, ts_recv: int) -> Quote | None:
+    """Return the top of a book, or ``None`` for the odd-lot book; deeper levels are not looked at.
+
+    Raises:
+        ValueError: as `book`.
+    """
+    if s2c.orderBookType == _ODD_BOOK:
+        return None
+    security, bids, asks = s2c.security, s2c.orderBookBidList, s2c.orderBookAskList
+    bid, bid_size = _level(bids[0]) if bids else _NO_LEVEL
+    ask, ask_size = _level(asks[0]) if asks else _NO_LEVEL
     return Quote(
-        symbol=of.symbol,
-        ts_recv=of.ts_recv,
-        ts_venue=of.ts_venue,
+        symbol=quoted(security.market, security.code),
+        ts_recv=ts_recv,
+        ts_venue=_newest(s2c),
         bid=bid,
         bid_size=bid_size,
         ask=ask,
@@ -192,15 +205,27 @@ def instrument(info: Any, ts_recv: int) -> Instrument:
     return item
 
 
-def _levels(levels: Any) -> list[Level]:
-    return [
-        (text(level.price), text(level.hpVolume) if level.HasField("hpVolume") else str(level.volume))
-        for level in levels
-    ]
+def _level(raw: bytes) -> Level:
+    known = _LEVELS.get(raw)
+    return known if known is not None else _read_level(raw)
 
 
-def _newest(*seconds: float) -> int | None:
-    return epoch_ns(max(seconds))
+def _read_level(raw: bytes) -> Level:
+    try:
+        level: Any = quote_pb2.OrderBook.FromString(raw)
+    except DecodeError as error:
+        raise ValueError(f"a level of the book: {error}") from error
+    if not level.IsInitialized():
+        raise ValueError(f"a level of the book lacks {', '.join(level.FindInitializationErrors())}")
+    told = (text(level.price), text(level.hpVolume) if level.HasField("hpVolume") else str(level.volume))
+    if len(_LEVELS) >= _MOST_LEVELS:
+        _LEVELS.clear()
+    _LEVELS[raw] = told
+    return told
+
+
+def _newest(s2c: Any) -> int | None:
+    return epoch_ns(max(s2c.svrRecvTimeBidTimestamp, s2c.svrRecvTimeAskTimestamp))
 
 
 def _price(value: float) -> str | None:

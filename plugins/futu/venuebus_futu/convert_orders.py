@@ -21,11 +21,20 @@ Known = Callable[[str], Order | None]
 """Gives the last known state of an order by one of the venue's ids."""
 
 
-# Names of enumeration members are looked up slowly (0.1 µs each), and `order` runs for every push.
+# Members of enumerations (0.1 µs each) and names of other modules are looked up once: `order` runs for every push.
 _FILLED, _PARTIALLY_FILLED = OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED
 _REJECTED, _CANCELED = OrderStatus.REJECTED, OrderStatus.CANCELED
 _UNKNOWN_STATUS, _UNKNOWN_TYPE, _UNKNOWN_SIDE = OrderStatus.UNKNOWN, OrderType.UNKNOWN, Side.UNKNOWN
 _UNITED_STATES, _GTD = 2, 3
+_STATUSES = names.STATUSES
+_SIDES = names.SIDES
+_ORDER_TYPES = names.ORDER_TYPES
+_PRICED = names.PRICED
+_TRIGGERED = names.TRIGGERED
+_TIMES_IN_FORCE = names.TIMES_IN_FORCE
+_STATUS_NAMES = names.STATUS_NAMES
+_CURRENCIES = names.CURRENCIES
+_UNAMBIGUOUS_ORDER_TYPES = names.UNAMBIGUOUS_ORDER_TYPES
 
 
 class Untellable(ValueError):
@@ -67,7 +76,7 @@ def order(o: Any, header: Any, book: Book, ts_recv: int, known: Known | None = N
             if before is None:
                 raise Untellable(f"order {venue_order_id}: market {header.trdMarket} does not tell what {o.code} is")
             symbol = before.symbol
-    status = names.STATUSES.get(number, _UNKNOWN_STATUS)
+    status = _STATUSES.get(number, _UNKNOWN_STATUS)
     amount = o.qty
     quantity = text(amount) if amount else None  # orders by amount carry no quantity; 0 is not one
     filled = text(fill_quantity) if told else _filled(status, quantity, before, venue_order_id)
@@ -89,22 +98,22 @@ def order(o: Any, header: Any, book: Book, ts_recv: int, known: Known | None = N
         ts_recv=ts_recv,
         ts_venue=updated,
         symbol=symbol,
-        side=names.SIDES.get(o.trdSide, _UNKNOWN_SIDE),
-        order_type=names.ORDER_TYPES.get(kind, _UNKNOWN_TYPE),
+        side=_SIDES.get(o.trdSide, _UNKNOWN_SIDE),
+        order_type=_ORDER_TYPES.get(kind, _UNKNOWN_TYPE),
         status=status,
         quantity=quantity,
         filled_quantity=filled,
         leaves_quantity="0" if status in FINAL_STATUSES else None if quantity is None else rest(quantity, filled),
-        price=text(price) if kind in names.PRICED and (price or o.HasField("price")) else None,
-        trigger_price=text(o.auxPrice) if kind in names.TRIGGERED and o.HasField("auxPrice") else None,
+        price=text(price) if kind in _PRICED and (price or o.HasField("price")) else None,
+        trigger_price=text(o.auxPrice) if kind in _TRIGGERED and o.HasField("auxPrice") else None,
         avg_fill_price=text(average) if filled != "0" and (average or o.HasField("fillAvgPrice")) else None,
-        time_in_force=names.TIMES_IN_FORCE.get(tif) if tif or o.HasField("timeInForce") else None,
+        time_in_force=_TIMES_IN_FORCE.get(tif) if tif or o.HasField("timeInForce") else None,
         client_order_id=remark if ours else None,
         venue_order_id=venue_order_id,
         venue_order_ids=ids,
         reason=refusals.reason(message) if message and status is _REJECTED else None,
         text=message,
-        venue_status=names.STATUS_NAMES.get(number) or str(number),
+        venue_status=_STATUS_NAMES.get(number) or str(number),
         ts_created=created,
         extra=_extra(o, kind, section, tif, "" if ours else remark),
     )
@@ -146,7 +155,7 @@ def fill(f: Any, header: Any, book: Book, ts_recv: int, known: Known | None = No
         ts_venue=created,
         symbol=symbol,
         fill_id=fill_id,
-        side=names.SIDES.get(f.trdSide, _UNKNOWN_SIDE),
+        side=_SIDES.get(f.trdSide, _UNKNOWN_SIDE),
         price=text(f.price),
         quantity=text(f.qty),
         venue_order_id=order_id,
@@ -177,10 +186,10 @@ def _extra(o: Any, kind: int, section: int, tif: int, remark: str) -> dict[str, 
     if name := o.name:
         extra["name"] = name
     if currency := o.currency:
-        extra["currency"] = names.CURRENCIES.get(currency) or str(currency)
+        extra["currency"] = _CURRENCIES.get(currency) or str(currency)
     if remark:
         extra["remark"] = remark
-    if kind not in names.UNAMBIGUOUS_ORDER_TYPES:
+    if kind not in _UNAMBIGUOUS_ORDER_TYPES:
         extra["orderType"] = names.ORDER_TYPE_NAMES.get(kind) or str(kind)
         if kind in names.TRAILING:
             _trail(o, extra)
@@ -193,7 +202,7 @@ def _extra(o: Any, kind: int, section: int, tif: int, remark: str) -> dict[str, 
     if tif >= _GTD:
         if o.expireTime:
             extra["expireTime"] = o.expireTime
-        if tif not in names.TIMES_IN_FORCE:
+        if tif not in _TIMES_IN_FORCE:
             extra["timeInForce"] = str(tif)
     if o.orderAmount:
         extra["orderAmount"] = text(o.orderAmount)

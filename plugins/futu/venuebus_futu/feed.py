@@ -6,13 +6,13 @@ import asyncio
 from typing import Any
 
 from venuebus import CommandRejected, RetryableError, VenueContext
-from venuebus_schemas import Bar, Reason
+from venuebus_schemas import Bar, Book, Quote, Reason
 
 from . import convert_market, messages, names, refusals
 from .config import FutuConfig
 from .link import Link, NoAnswer
 from .pb import common_pb2, quote_pb2
-from .symbols import QUOTE_MARKET, split
+from .symbols import QUOTE_MARKET, quoted, split
 
 CHUNK = 100  # securities per request, as the SDK cuts them
 MINIMUM = 60.0  # seconds that a subscription must have lasted before OpenD lets it go
@@ -218,15 +218,18 @@ class Feed:
 
     def on_book(self, s2c: Any, now: int) -> None:
         """Publish a book push, whole or its top, as wanted."""
-        book = convert_market.book(s2c, now)
-        if book is None:
-            self._ctx.count("odd_lot_book")
-            return
-        wanted = self._wanted.get(book.symbol, _NOTHING)
+        security = s2c.security
+        wanted = self._wanted.get(quoted(security.market, security.code), _NOTHING)
         if "quote" in wanted:
-            self._ctx.publish(convert_market.quote(book))
+            self._publish_book(convert_market.quote(s2c, now))
         if "book" in wanted:
-            self._ctx.publish(book)
+            self._publish_book(convert_market.book(s2c, now))
+
+    def _publish_book(self, event: Book | Quote | None) -> None:
+        if event is None:
+            self._ctx.count("odd_lot_book")
+        else:
+            self._ctx.publish(event)
 
     def on_trades(self, s2c: Any, now: int) -> None:
         """Publish the trades of a ticker push."""

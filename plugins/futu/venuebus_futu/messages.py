@@ -58,6 +58,7 @@ PROTOCOLS: dict[int, Any] = {
 """Protocol id → the message that holds its ``Request`` and ``Response``."""
 
 _RESPONSES: dict[int, Any] = {proto: message.Response for proto, message in PROTOCOLS.items()}
+_RESPONSES[BOOK] = _RESPONSES[BOOK_PUSH] = quote_pb2.BookLevels.Response
 
 SUCCEED = 0
 FAILED = -1
@@ -85,7 +86,9 @@ def response(received: Received) -> Any:
         except DecodeError as error:
             raise Malformed(f"protocol {received.proto}: {error}") from error
     elif received.fmt == frame.JSON:
-        message = _from_json(kind, received)
+        message = _from_json(PROTOCOLS[received.proto].Response, received)
+        if not isinstance(message, kind):
+            message = kind.FromString(message.SerializePartialToString())
     else:
         raise Malformed(f"body format {received.fmt} is not known")
     if not message.IsInitialized():

@@ -636,6 +636,42 @@ class UpdateOrderBook(_message.Message):
         def __init__(self, retType: _Optional[int] = ..., retMsg: _Optional[str] = ..., errCode: _Optional[int] = ..., s2c: _Optional[_Union[UpdateOrderBook.S2C, _Mapping]] = ...) -> None: ...
     def __init__(self) -> None: ...
 
+class BookLevels(_message.Message):
+    __slots__ = ()
+    class S2C(_message.Message):
+        __slots__ = ("security", "orderBookAskList", "orderBookBidList", "svrRecvTimeBid", "svrRecvTimeBidTimestamp", "svrRecvTimeAsk", "svrRecvTimeAskTimestamp", "name", "orderBookType")
+        SECURITY_FIELD_NUMBER: _ClassVar[int]
+        ORDERBOOKASKLIST_FIELD_NUMBER: _ClassVar[int]
+        ORDERBOOKBIDLIST_FIELD_NUMBER: _ClassVar[int]
+        SVRRECVTIMEBID_FIELD_NUMBER: _ClassVar[int]
+        SVRRECVTIMEBIDTIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+        SVRRECVTIMEASK_FIELD_NUMBER: _ClassVar[int]
+        SVRRECVTIMEASKTIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        ORDERBOOKTYPE_FIELD_NUMBER: _ClassVar[int]
+        security: _common_pb2.Security
+        orderBookAskList: _containers.RepeatedScalarFieldContainer[bytes]
+        orderBookBidList: _containers.RepeatedScalarFieldContainer[bytes]
+        svrRecvTimeBid: str
+        svrRecvTimeBidTimestamp: float
+        svrRecvTimeAsk: str
+        svrRecvTimeAskTimestamp: float
+        name: str
+        orderBookType: int
+        def __init__(self, security: _Optional[_Union[_common_pb2.Security, _Mapping]] = ..., orderBookAskList: _Optional[_Iterable[bytes]] = ..., orderBookBidList: _Optional[_Iterable[bytes]] = ..., svrRecvTimeBid: _Optional[str] = ..., svrRecvTimeBidTimestamp: _Optional[float] = ..., svrRecvTimeAsk: _Optional[str] = ..., svrRecvTimeAskTimestamp: _Optional[float] = ..., name: _Optional[str] = ..., orderBookType: _Optional[int] = ...) -> None: ...
+    class Response(_message.Message):
+        __slots__ = ("retType", "retMsg", "errCode", "s2c")
+        RETTYPE_FIELD_NUMBER: _ClassVar[int]
+        RETMSG_FIELD_NUMBER: _ClassVar[int]
+        ERRCODE_FIELD_NUMBER: _ClassVar[int]
+        S2C_FIELD_NUMBER: _ClassVar[int]
+        retType: int
+        retMsg: str
+        errCode: int
+        s2c: BookLevels.S2C
+        def __init__(self, retType: _Optional[int] = ..., retMsg: _Optional[str] = ..., errCode: _Optional[int] = ..., s2c: _Optional[_Union[BookLevels.S2C, _Mapping]] = ...) -> None: ...
+    def __init__(self) -> None: ...
+
 class GetStaticInfo(_message.Message):
     __slots__ = ()
     class C2S(_message.Message):
