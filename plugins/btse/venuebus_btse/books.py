@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import Enum
 
 from .messages import BookData
-from .numbers import PLAIN, Malformed, text_of
+from .numbers import PLAIN_LIST, ZEROS, Malformed, text_of
 
 MAX_LEVELS = 2000  # per side; the venue keeps 50, so more is a fault that must not eat memory
 MAX_LATE = 50  # old sequence numbers in a row; more means that the venue began to count anew
@@ -25,40 +25,83 @@ class Change(Enum):
 
 
 class Half:
-    """One side of a book, best level first. Keys are prices (negated for bids), so that both sides sort alike."""
+    """One side of a book, best level first.
 
-    __slots__ = ("_keys", "_sign", "levels")
+    Nearly every update changes the size of a price that is there, so a level is found by the text of its price and
+    the order is touched only where a price comes or goes. Keys are prices, negated for bids, so that both sides sort
+    alike.
+    """
+
+    __slots__ = ("_bids", "_keys", "_levels", "_prices")
 
     def __init__(self, *, bids: bool) -> None:
-        self._sign = -1 if bids else 1
-        self._keys: list[Decimal] = []
-        self.levels: list[TextLevel] = []
+        self._bids = bids
+        self.clear()
 
     def clear(self) -> None:
         """Forget every level."""
-        self._keys = []
-        self.levels = []
+        self._keys: list[Decimal] = []
+        self._prices: list[str] = []
+        self._levels: dict[str, TextLevel] = {}
 
-    def set(self, price: str, size: str) -> None:
-        """Put ``size`` at ``price``; 0 takes the level away. "59252.5" and "59252.50" are one level."""
-        key = self._sign * Decimal(price)
+    def update(self, side: list[TextLevel]) -> bool:
+        """Put each size at its price; 0 takes the level away. "59252.5" and "59252.50" are one level.
+
+        Tells whether a price may have come or gone. Makes every text of ``side`` plain, in place, and writes the
+        size of a level taken away as "0".
+
+        Raises:
+            Malformed: one is no number, negative, or a price of 0.
+        """
+        # One look at all sizes costs a third of a look at each; prices that are in the book have been looked at.
+        sizes = ",".join([size for _, size in side])
+        if not PLAIN_LIST(sizes) or sizes.count(",") >= len(side):
+            clean_side(side)
+        levels, moved = self._levels, False
+        for at, level in enumerate(side):
+            price, size = level
+            if price in levels and size not in ZEROS:
+                levels[price] = level
+            else:
+                price = clean_price(price)
+                side[at] = level = (price, "0" if size in ZEROS else size)
+                self._place(level)
+                moved = True
+        return moved
+
+    def _place(self, level: TextLevel) -> None:
+        key = Decimal(level[0])
+        if self._bids:
+            key = key.copy_negate()  # unary minus would round to 28 digits
         at = bisect_left(self._keys, key)
-        known = at < len(self._keys) and self._keys[at] == key
-        if not size.strip("0."):
-            if known:
-                del self._keys[at], self.levels[at]
-        elif known:
-            self.levels[at] = (price, size)
+        if at < len(self._keys) and self._keys[at] == key:
+            del self._levels[self._prices[at]]
+            if level[1] == "0":
+                del self._keys[at], self._prices[at]
+                return
+            self._prices[at] = level[0]
+        elif level[1] == "0":
+            return
         else:
             self._keys.insert(at, key)
-            self.levels.insert(at, (price, size))
-            if len(self._keys) > MAX_LEVELS:
-                del self._keys[-1], self.levels[-1]
+            self._prices.insert(at, level[0])
+        self._levels[level[0]] = level
+        if len(self._keys) > MAX_LEVELS:
+            del self._keys[-1], self._levels[self._prices.pop()]
+
+    def top(self, depth: int) -> list[TextLevel]:
+        """Return the best ``depth`` levels, best first."""
+        return list(map(self._levels.__getitem__, self._prices[:depth]))
+
+    @property
+    def levels(self) -> list[TextLevel]:
+        """Every level, best first."""
+        return self.top(len(self._prices))
 
     @property
     def best(self) -> Decimal | None:
         """Price of the best level."""
-        return self._sign * self._keys[0] if self._keys else None
+        return self._keys[0].copy_abs() if self._keys else None
 
 
 class OrderBook:
@@ -94,10 +137,10 @@ class OrderBook:
         if self.seq is None or data.prevSeqNum != self.seq or data.seqNum != self.seq + 1:
             self.invalidate()
             return Change.GAP
-        self._set(data)
+        moved = self._set(data)
         self.seq = data.seqNum
         self._late = 0
-        return self._checked(Change.DELTA)
+        return self._checked(Change.DELTA) if moved else Change.DELTA
 
     def invalidate(self) -> None:
         """Wait for the next snapshot."""
@@ -116,16 +159,13 @@ class OrderBook:
         self.in_sync = True
         return self._checked(Change.SNAPSHOT)
 
-    def _set(self, data: BookData) -> None:
+    def _set(self, data: BookData) -> bool:
         try:
-            clean_levels(data)
+            moved = self.bids.update(data.bids)
+            return self.asks.update(data.asks) or moved
         except Malformed:
             self.invalidate()
             raise
-        for price, size in data.bids:
-            self.bids.set(price, size)
-        for price, size in data.asks:
-            self.asks.set(price, size)
 
     def _checked(self, change: Change) -> Change:
         bid, ask = self.bids.best, self.asks.best
@@ -141,10 +181,27 @@ def clean_levels(data: BookData) -> None:
     Raises:
         Malformed: one is no number, negative, or a price of 0.
     """
-    for side in (data.bids, data.asks):
-        for at, (price, size) in enumerate(side):
-            if not (PLAIN(price) and PLAIN(size)):
-                side[at] = (text_of(price, "price"), text_of(size, "size"))
-                price = side[at][0]
-            if not price.strip("0."):
-                raise Malformed("price: more than 0 expected")
+    clean_side(data.bids)
+    clean_side(data.asks)
+
+
+def clean_side(side: list[TextLevel]) -> None:
+    """Make every price and size of one side plain text, in place.
+
+    Raises:
+        Malformed: as `clean_levels`.
+    """
+    for at, (price, size) in enumerate(side):
+        side[at] = (clean_price(price), text_of(size, "size"))
+
+
+def clean_price(price: str) -> str:
+    """Return a price as plain text.
+
+    Raises:
+        Malformed: it is no number above 0.
+    """
+    price = text_of(price, "price")
+    if price in ZEROS:
+        raise Malformed("price: more than 0 expected")
+    return price

@@ -31,21 +31,17 @@ def quote(data: BookData, now: int) -> Quote:
 def book(state: OrderBook, depth: int, now: int, timestamp: int | None) -> Book:
     """Return the whole visible book, best first, at most ``depth`` levels a side."""
     return Book(
-        symbol=state.symbol, bids=state.bids.levels[:depth], asks=state.asks.levels[:depth], venue_seq=state.seq,
+        symbol=state.symbol, bids=state.bids.top(depth), asks=state.asks.top(depth), venue_seq=state.seq,
         depth=depth, ts_recv=now, ts_venue=milliseconds(timestamp),
     )  # fmt: skip
 
 
 def book_delta(data: BookData, now: int) -> BookDelta:
-    """Return a delta as the venue sent it (after `OrderBook.apply` took it); a removed level has size "0"."""
+    """Return a delta as the venue sent it, after `OrderBook.apply` took it and made its texts plain."""
     return BookDelta(
-        symbol=data.symbol, bids=_zeros(data.bids), asks=_zeros(data.asks), venue_seq=data.seqNum,
-        prev_venue_seq=data.prevSeqNum, ts_recv=now, ts_venue=milliseconds(data.timestamp),
+        symbol=data.symbol, bids=data.bids, asks=data.asks, venue_seq=data.seqNum, prev_venue_seq=data.prevSeqNum,
+        ts_recv=now, ts_venue=milliseconds(data.timestamp),
     )  # fmt: skip
-
-
-def _zeros(levels: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [level if level[1].strip("0.") else (level[0], "0") for level in levels]
 
 
 def trade(row: TradeRow, now: int) -> Trade:

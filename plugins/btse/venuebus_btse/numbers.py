@@ -7,11 +7,16 @@ from decimal import Decimal, InvalidOperation
 
 from venuebus_schemas import plain
 
-PLAIN = re.compile(r"(?:0|[1-9]\d{0,20})(?:\.\d{1,20})?").fullmatch
+_PLAIN = r"(?:0|[1-9][0-9]{0,20})(?:\.[0-9]{1,20})?"
+PLAIN = re.compile(_PLAIN).fullmatch
 """Matches a plain, non-negative number of a sane length: such text passes through as it is."""
+PLAIN_LIST = re.compile(f"{_PLAIN}(?:,{_PLAIN})*").fullmatch
+"""Matches such numbers joined by commas, one at least."""
 
 MAX_ADJUSTED = 21  # powers of ten beyond which a number is garbage, not a price: 1e400 decodes without complaint
 MIN_EXPONENT = -30
+ZEROS = frozenset({"0", *(f"0.{'0' * digits}" for digits in range(1, 2 - MIN_EXPONENT))})
+"""Every spelling of 0 that `text_of` can return."""
 ZERO = Decimal(0)
 
 
