@@ -60,7 +60,9 @@ async def latency(world: World, *, quick: bool) -> list[Row]:
     async with Desk.open(world, 1) as desk:
         await desk.run(50, 1)
         ways = await desk.run(50, 5 if quick else 30)
-    group = "Orders at 50 commands/s (one account, R1 file storage, sync always)"
+    group = "Orders at 50 commands/s, one account, R1 file storage"
+    if world.sync == "always":
+        group += ", every message synced to the disk"
     firsts, results = [way.first_byte for way in ways], [way.result for way in ways]
     return [
         Row(group=group, name="p50 from publish to first byte at the venue", value=percentile(firsts, 0.5), unit="ms",

@@ -27,19 +27,21 @@ from .child import ROOT, Child
 OUT = ROOT / ".bench"
 READY_TIMEOUT = 120.0
 MIB = 1024 * 1024
+Sync = Literal["always", "default"]
 
 
 class World:
     """One nats-server with a store of its own, and a connection of the bench to it."""
 
-    def __init__(self, folder: Path, server: EmbeddedServer, bus: Client) -> None:
+    def __init__(self, folder: Path, server: EmbeddedServer, bus: Client, sync: Sync) -> None:
+        self.sync = sync
         self.folder = folder
         self.server = server
         self.bus = bus
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, *, sync: Literal["always", "default"] = "always") -> AsyncIterator[Self]:
+    async def open(cls, *, sync: Sync = "default") -> AsyncIterator[Self]:
         """Start the server; take everything away afterwards."""
         OUT.mkdir(exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=OUT))
@@ -48,7 +50,7 @@ class World:
             await server.start()
             bus = await nats.connect(server.url, max_reconnect_attempts=-1)
             try:
-                yield cls(folder, server, bus)
+                yield cls(folder, server, bus, sync)
             finally:
                 await bus.close()
         finally:
