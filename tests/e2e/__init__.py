@@ -1,0 +1,1 @@
+"""Whole bridges against a real nats-server."""
