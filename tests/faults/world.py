@@ -21,6 +21,7 @@ import nats
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
+from nats.js.api import AckPolicy, ConsumerConfig
 from venuebus.bus.binary import find_server
 from venuebus.simulation import Fault
 from venuebus_btse.simulator import BtseSimulator, RateRules
@@ -297,15 +298,13 @@ class World:
         """Everything on the account stream, in order."""
         js = self.client.jetstream()
         found: list[tuple[str, Event]] = []
-        subscription = await js.pull_subscribe("vb.v1.acct.>", stream="VB_ACCT")
-        while True:
-            try:
-                messages = await subscription.fetch(500, timeout=0.5)
-            except TimeoutError:
-                break
-            for message in messages:
-                found.append((message.subject, json.loads(message.data)))
-            if messages[-1].metadata.num_pending == 0:
+        last = (await js.stream_info("VB_ACCT")).state.last_seq
+        everything = ConsumerConfig(ack_policy=AckPolicy.NONE)
+        subscription = await js.pull_subscribe("vb.v1.acct.>", stream="VB_ACCT", config=everything)
+        while last:
+            messages = await subscription.fetch(500, timeout=10)
+            found.extend((message.subject, json.loads(message.data)) for message in messages)
+            if messages[-1].metadata.sequence.stream >= last:
                 break
         await subscription.unsubscribe()
         return found
