@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import nats.errors
+
 from . import market, memory, micro, orders, start
 from .child import ROOT
 from .report import Report, Row, write_documentation
@@ -36,8 +38,12 @@ async def measure(names: list[str], *, quick: bool) -> Report:
     started = time.monotonic()
     for name in names:
         say(f"{name} …")
-        async with World.open(sync=SYNC.get(name, "default")) as world:
-            report.rows += await PARTS[name](world, quick=quick)
+        try:
+            async with World.open(sync=SYNC.get(name, "default")) as world:
+                report.rows += await PARTS[name](world, quick=quick)
+        except (RuntimeError, OSError, TimeoutError, nats.errors.Error) as error:
+            say(f"{name} could not be measured: {type(error).__name__}: {error}")
+            report.failed.append(name)
     report.seconds = time.monotonic() - started
     return report
 
@@ -63,7 +69,7 @@ def main() -> int:
     say(f"\n{report.seconds:.0f} s; JSON in {arguments.json}")
     if arguments.docs:
         write_documentation(ROOT / "docs" / "performance.md", report)
-    return 0
+    return 1 if report.failed else 0
 
 
 if __name__ == "__main__":

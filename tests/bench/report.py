@@ -57,6 +57,7 @@ class Report(msgspec.Struct, kw_only=True):
     load: float = msgspec.field(default_factory=lambda: os.getloadavg()[0])
     seconds: float = 0.0
     rows: list[Row] = []
+    failed: list[str] = []
 
     def json(self) -> bytes:
         """Return everything, one row a line."""

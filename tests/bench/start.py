@@ -7,7 +7,6 @@ import time
 
 import msgspec
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy
 from venuebus.bus.ledger import Claim
 from venuebus_schemas import Order, OrderStatus, OrderType, Result, ResultStatus, Side, Subjects, Submit, Verb, encode
 
@@ -89,5 +88,5 @@ async def _acknowledge(js: JetStreamContext, count: int) -> None:
         left -= len(messages)
     await consumer.unsubscribe()
     info = await js.consumer_info("VB_CMD", durable)
-    if info.config.ack_policy is not AckPolicy.EXPLICIT or info.num_pending:
+    if info.num_pending:
         raise RuntimeError(f"{info.num_pending} commands are still to be delivered")
