@@ -1,5 +1,6 @@
 # Every target makes .venv by itself; nothing outside this folder is needed but python3 (3.11 or later).
 SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,6 +8,8 @@ PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
 EDITABLE := -e '.[embedded]' $(addprefix -e ./,$(PLUGINS))
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# pip's many lines as a short sign of life; its errors and warnings are on stderr, and stay.
+SHORT := sed -un -e 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p' -e 's/^Building editable for \([^ ]*\).*/  building \1/p'
 CODE := bridge schemas plugins tests
 .DEFAULT_GOAL := help
 
@@ -22,14 +25,14 @@ $(BIN)/python:
 # What runs: the bridge and the plugins. Enough for the demo.
 $(VENV)/.run: $(PROJECTS) constraints.txt | $(BIN)/python
 	@echo "installing venuebus and $(words $(PLUGINS)) plugins into $(VENV) …"
-	@$(PIP) install -q -c constraints.txt $(EDITABLE)
+	@$(PIP) install -c constraints.txt $(EDITABLE) | $(SHORT)
 	@touch $@
 
 # What develops: the tools. Dependency groups need pip 25.1.
 $(VENV)/.dev: $(VENV)/.run
 	@echo "installing the development tools …"
 	@$(PIP) install -q -U 'pip>=25.1'
-	@$(PIP) install -q -c constraints.txt --group dev
+	@$(PIP) install -c constraints.txt --group dev | $(SHORT)
 	@touch $@
 
 .PHONY: demo

@@ -22,7 +22,7 @@ from venuebus.cli import COMMANDS
 from venuebus.config import build_config
 from venuebus.plugins import load_plugins
 from venuebus.testing import RecordingContext
-from venuebus_schemas import COMMAND_TYPES, EVENT_TYPES, Quote, Reason
+from venuebus_schemas import COMMAND_TYPES, EVENT_TYPES, AccountEvent, Command, Quote, Reason
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
@@ -143,6 +143,15 @@ def test_the_contract_names_every_message_command_and_reason() -> None:
     text = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
     for word in (*EVENT_TYPES, *COMMAND_TYPES, *(reason.value for reason in Reason)):
         assert re.search(rf"\b{word}\b", text), f"docs/contract.md does not know {word}"
+
+
+def test_the_contract_names_every_field_in_its_message_s_row() -> None:
+    text = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([a-z_]+) \| (.*) \|$", text, re.M))
+    common = {*AccountEvent.__struct_fields__, *Command.__struct_fields__}
+    for kind, struct in {**EVENT_TYPES, **COMMAND_TYPES}.items():
+        for field in set(struct.__struct_fields__) - common:
+            assert re.search(rf"\b{field}\b", rows[kind]), f"docs/contract.md: {kind} lacks {field}"
 
 
 def test_every_command_of_the_command_line_is_in_the_contract_or_the_readme() -> None:

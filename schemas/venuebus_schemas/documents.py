@@ -31,7 +31,9 @@ FIELDS = {
     "expires_at": "Not executed after this; default for submit and amend: 5 s after it was published",
 }
 
-Transport = Literal["core NATS", "JetStream VB_ACCT", "JetStream VB_CMD", "JetStream VB_SYS", "JetStream VB_DEAD"]
+Transport = Literal[
+    "core NATS", "JetStream VB_ACCT", "JetStream VB_CMD", "JetStream VB_SYS", "JetStream VB_DEAD", "JetStream VB_HOOK"
+]  # fmt: skip
 
 
 class Channel(NamedTuple):
@@ -67,6 +69,7 @@ _PARAMETERS = {
     "currency": "Currency, percent-encoded",
     "position_id": "Id of the forward position, percent-encoded",
     "command_id": "Id of the command: 1 to 64 of A-Z a-z 0-9 _ -",
+    "msg_id": "Id that the venue gave its delivery, percent-encoded",
 }
 
 
@@ -85,6 +88,8 @@ def channels() -> list[Channel]:
     found.append(Channel("acct_lease", f"{acct}.lease", "ledger", "send", vb_acct, ledger + "who owns the account"))
     claim = f"{acct}.claim.{{command_id}}"
     found.append(Channel("acct_claim", claim, "ledger", "send", vb_acct, ledger + "the claim on one command"))
+    hook = "The bridge's own; readers are denied it: webhook deliveries, raw"
+    found.append(Channel("hook", "hook.{venue}.{msg_id}", "ledger", "send", "JetStream VB_HOOK", hook))
     for verb in COMMAND_TYPES:
         address = f"{cmd}.{verb}.{{command_id}}"
         found.append(Channel(f"cmd_{verb}", address, verb, "receive", "JetStream VB_CMD", f"Command: {verb}"))
@@ -125,7 +130,10 @@ def asyncapi(prefix: str = "vb") -> dict[str, Any]:
     schemas = _draft7(_definitions("#/components/schemas/"))
     schemas["ledger"] = {"type": "object", "description": "The bridge's own; not part of the contract."}
     for item in sorted(set(_QUERIES.values())):
-        items = {"type": "array", "items": {"$ref": f"#/components/schemas/{item}"}}
+        # What is asked for was not published, so it is not numbered.
+        stated = [name for name in schemas[item]["required"] if name not in ("epoch", "seq", "ts_recv")]
+        schemas[f"{item}_item"] = {**schemas[item], "title": f"{item} in a reply", "required": stated}
+        items = {"type": "array", "items": {"$ref": f"#/components/schemas/{item}_item"}}
         schemas[f"reply_{item}"] = {
             "title": f"reply with items of type {item}",
             "allOf": [{"$ref": "#/components/schemas/reply"}, {"properties": {"items": items}}],

@@ -133,7 +133,10 @@ SAMPLES: list[msgspec.Struct] = [
         text="no answer", client_order_id="c-1", venue_order_id="a-b-c", attempts=1, ts_received=T, ts_sent=T + 1,
         ts_answered=T + 2, resolved_by=ResolvedBy.QUERY,
     ),
-    Session(**BTSE, state=SessionState.DOWN, reason=Reason.NOT_CONNECTED, text="link lost", attempt=3, retry_at=T),
+    Session(
+        **BTSE, state=SessionState.DOWN, reason=Reason.NOT_CONNECTED, text="link lost", attempt=3, retry_at=T,
+        bridge="host-1",
+    ),
     Gap(**BTSE, subjects=["vb.v1.acct.btse.>"], ts_from=T, ts_to=T + 1, reason="link lost", healed=True),
     DeadLetter(
         **BTSE, origin=DeadLetterOrigin.VENUE, reason=Reason.INVALID, text="not JSON", raw="e30=",

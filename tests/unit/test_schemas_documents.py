@@ -121,6 +121,7 @@ def test_every_subject_of_the_contract_has_a_channel() -> None:
         for verb in ("status", "subscribe", "unsubscribe", "halt", "resume", "reconnect", "resolve")
     }
     expected |= {s.system("{venue}", kind) for kind in ("session", "gap")}
+    expected.add(s.hook("{venue}", "X").replace("X", "{msg_id}"))
     expected |= {s.dead("{venue}", origin) for origin in ("venue", "command")}
     assert addresses == expected
 

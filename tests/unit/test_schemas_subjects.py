@@ -67,6 +67,7 @@ def test_every_subject_that_is_built_reads_back(venue: str, account: str, kind: 
     assert s.parse(s.query(venue, account, kind)) == Subject("qry", venue, kind, account)
     assert s.parse(s.control(venue, kind)) == Subject("ctl", venue, kind)
     assert s.parse(s.system(venue, kind)) == Subject("sys", venue, kind)
+    assert s.parse(s.hook(venue, key)) == Subject("hook", venue, "delivery", None, key)
     assert s.parse(s.dead(venue, kind)) == Subject("dead", venue, kind)
 
 

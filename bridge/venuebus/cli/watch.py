@@ -22,6 +22,11 @@ LEDGER = ("lease", "claim")
 PATTERN = re.compile(r"(?:(?:\*|[^\s.*>]+)\.)*(?:\*|>|[^\s.*>]+)")
 
 
+def is_internal(subject: Subject) -> bool:
+    """Tell whether a subject is the bridge's own business: its ledger, and what webhooks delivered."""
+    return subject.plane == "hook" or (subject.plane == "acct" and subject.kind in LEDGER)
+
+
 class Missing(NamedTuple):
     """A hole in the numbering of one subject."""
 
@@ -65,7 +70,7 @@ class Printer:
     def show(self, subject: str, data: bytes, *, stored_ns: int | None = None) -> None:
         """Print one message; an event that the history has shown already is left out."""
         parsed = self._parse(subject)
-        if parsed is not None and parsed.kind in LEDGER and parsed.plane == "acct" and not self._ledger:
+        if parsed is not None and not self._ledger and is_internal(parsed):
             return
         message = _decode(parsed, data)
         if isinstance(message, Event) and parsed is not None and parsed.plane != "dead":
@@ -147,7 +152,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 @click.option("--last", type=click.IntRange(1), metavar="N", help="First the last N that the streams keep.")
 @click.option("--no-follow", is_flag=True, help="End after what the streams keep.")
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after N messages.")
-@click.option("--ledger", is_flag=True, help="The bridge's own ledger too (leases and claims).")
+@click.option("--ledger", is_flag=True, help="The bridge's own too: leases, claims, raw deliveries.")
 @bus_options
 def command(subjects: tuple[str, ...], bus: Bus, **options: Any) -> None:
     """Follow what is on the bus: one line per message, coloured on a terminal, plain in a pipe.
