@@ -7,10 +7,12 @@ process, and creates files in the home directory.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import random
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,10 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from venuebus_futu import messages
 from venuebus_futu.simulator import OpendSimulator
 
-SDK = os.environ.get("VENUEBUS_FUTU_SDK_PYTHON")
+SDK = os.environ.get("VENUEBUS_FUTU_SDK_PYTHON") or (sys.executable if importlib.util.find_spec("futu") else None)
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.skipif(
-    SDK is None, reason="VENUEBUS_FUTU_SDK_PYTHON does not name a Python with futu-api in it"
+    SDK is None, reason="futu-api is not installed, and VENUEBUS_FUTU_SDK_PYTHON names no Python that has it"
 )
 
 MODULES = {
