@@ -217,9 +217,12 @@ def _maybe_number(value: Decimal | None, name: str) -> str | None:
 
 
 def _date(text: str) -> str:
-    if len(text) != 10 or not text.isascii():
-        raise ValueError(f"value_date is not YYYY-MM-DD: {text[:40]!r}")
-    return date.fromisoformat(text).isoformat()
+    if len(text) == 10 and text.isascii() and text[4] == text[7] == "-":
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            pass
+    raise ValueError(f"value_date is not a day written YYYY-MM-DD: {text[:40]!r}")
 
 
 def _time(milliseconds: int | None) -> int | None:
