@@ -80,7 +80,9 @@ async def test_a_bridge_trades_at_a_simulator_in_another_process_and_ends_on_sig
     assert address is not None
     at = ("--server", address.group(0), "--venue", "btse")
     order = ("symbol=BTC-USD", "side=buy", "quantity=0.01")
-    code, out, err = await cli(spawn, "send", "submit", *at, *order, "order_type=limit", "price=59000", "--id", "rest-1")
+    code, out, err = await cli(
+        spawn, "send", "submit", *at, *order, "order_type=limit", "price=59000", "--id", "rest-1"
+    )
     assert (code, "accepted" in out) == (0, True), err
     code, out, err = await cli(spawn, "orders", *at, "--json")
     assert [json.loads(row)["client_order_id"] for row in out.splitlines()] == ["rest-1"], err

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -61,7 +62,7 @@ def cli() -> None:
     """Every trading venue on one message bus: NATS events out, orders in, at most once."""
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its status."""
     sys.exit(_status(arguments))
 
