@@ -76,7 +76,7 @@ class MarketOutbox:
         self._states: dict[str, tuple[_Lane, bytes]] = {}
         self._sequence: deque[tuple[_Lane, bytes]] = deque()
         self._max_events = max_events
-        self._congested = False
+        self._holding = False
         self._wake = asyncio.Event()
         self._batch_max = 0
 
@@ -99,7 +99,8 @@ class MarketOutbox:
         event.epoch = self.epoch
         if self.observe is not None:
             self.observe(event)
-        if self._congested or len(self._ready) >= self._max_events:
+        if self._holding or len(self._ready) >= self._max_events:
+            self._hold_ready()
             self._hold(lane, self._encode(event))
             return
         self._ready.append((lane, self._encode(event)))
@@ -111,6 +112,13 @@ class MarketOutbox:
         lane = _Lane(self._subjects.market(self.venue, tag, symbol), kind in CONFLATED)
         self._lanes[kind][symbol] = lane
         return lane
+
+    def _hold_ready(self) -> None:
+        # What is held leaves first, so nothing older may stay behind in front of it.
+        self._holding = True
+        ready, self._ready = self._ready, []
+        for lane, data in ready:
+            self._hold(lane, data)
 
     def _hold(self, lane: _Lane, data: bytes) -> None:
         if lane.conflate:
@@ -146,30 +154,43 @@ class MarketOutbox:
                 if not done % YIELD_EVERY:
                     await asyncio.sleep(0)
         except Exception as error:  # noqa: BLE001 - whatever the client raises, the rest is kept and tried again
+            self.published += done
+            if not self._publisher.is_congested:  # NATS is there, so it is this message that it does not take
+                self.dropped += 1
+                done += 1
             self._refused(error)
-        self.published += done
-        for lane, data in batch[done:]:
-            self._hold(lane, data)
-        if done < len(batch) or self._publisher.is_congested:
-            self._congested = True
+        else:
+            self.published += done
+        self._keep(batch[done:])
+        if self._publisher.is_congested:
+            self._hold_ready()
             await self._wait_for_room()
-        if self._states or self._sequence:
+        if self._holding:
             self._release()
 
+    def _keep(self, rest: list[tuple[_Lane, bytes]]) -> None:
+        # Older than all that came meanwhile, which is why that is held anew behind it.
+        if not rest:
+            return
+        states, self._states = self._states, {}
+        sequence, self._sequence = self._sequence, deque()
+        for lane, data in [*rest, *sequence, *states.values()]:
+            self._hold(lane, data)
+        self._hold_ready()
+
     def _refused(self, error: Exception) -> None:
-        if not self._congested:
+        if not self._holding:
             log.warning("market data is conflated, NATS does not take it", venue=self.venue, error=str(error))
 
     async def _wait_for_room(self) -> None:
         # nats-py tells nobody when its buffer empties, so this looks.
         while self._publisher.is_congested:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        self._congested = False
 
     def _release(self) -> None:
-        held = [*self._sequence, *self._states.values()]
+        self._ready = [*self._sequence, *self._states.values()]
         self._sequence.clear()
         self._states.clear()
-        self._ready = [*held, *self._ready]
+        self._holding = False
         if self._ready:
             self._wake.set()

@@ -33,7 +33,7 @@ class Spool:
         self.max_bytes = max_bytes
         self._file: int | None = None
         self._read_at = 0
-        self._size = path.stat().st_size if path.exists() else 0
+        self._size = self._whole_size() if path.exists() else 0
         self._fence_path = path.with_suffix(".fence")
 
     @property
@@ -49,7 +49,8 @@ class Spool:
     @property
     def fence(self) -> int:
         """Sequence of the lease under which the entries were written; 0 if there are none."""
-        return int(self._fence_path.read_text()) if self._fence_path.exists() else 0
+        text = self._fence_path.read_text() if self._fence_path.exists() else ""
+        return int(text) if text.isdigit() else 0  # a crash may leave it empty
 
     def append(self, entries: list[Entry], fence: int) -> None:
         """Write ``entries`` and hand them to the operating system.
@@ -63,11 +64,18 @@ class Spool:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._fence_path.write_text(str(fence))
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            os.ftruncate(self._file, self._size)  # behind a record torn by a crash nothing could be read
         block = bytearray()
         for entry in entries:
             record = msgspec.msgpack.encode(entry)
             block += _LENGTH.pack(len(record)) + record
-        os.write(self._file, block)
+        written = 0
+        try:
+            while written < len(block):
+                written += os.write(self._file, block[written:])
+        except OSError:
+            os.ftruncate(self._file, self._size)  # all or nothing: the disk may take a part only
+            raise
         self._size += len(block)
 
     def sync(self) -> None:
@@ -87,6 +95,17 @@ class Spool:
             if len(entries) >= count:
                 break
         return entries, position
+
+    def _whole_size(self) -> int:
+        """Return where the last whole record ends."""
+        end, total = 0, self.path.stat().st_size
+        with self.path.open("rb") as file:
+            while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
+                after = file.tell() + _LENGTH.unpack(head)[0]
+                if after > total:
+                    break
+                end = file.seek(after)
+        return end
 
     def _records(self, position: int) -> Iterator[tuple[Entry, int]]:
         with self.path.open("rb") as file:
