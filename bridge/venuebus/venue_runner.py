@@ -323,6 +323,7 @@ class VenueRunner:
     async def _recover(self) -> None:
         for account in self.accounts.values():
             started = time.monotonic()
+            await account.ledger.replay()
             checkpoint = await account.journal.load()
             count = await self._read_back(account, checkpoint)
             if self._translator is not None:

@@ -288,6 +288,19 @@ class Ledger:
 
     # --- the writer -----------------------------------------------------------------------------------------
 
+    async def replay(self) -> None:
+        """Put what a former process left in the spool on the stream; call it before the ledger is read back.
+
+        Raises:
+            BusUnavailable: NATS went away in between. Fenced: the account is another's.
+        """
+        while self._spooling:
+            if self._stopped:
+                raise Fenced(f"account {self.account} belongs to another bridge")
+            if not self._connection.is_up:
+                raise BusUnavailable("NATS went away while the spool was replayed")
+            await self._replay()
+
     async def run(self) -> None:
         """Write what is queued until `stop`; claims first, then events in their order."""
         while not self._stopped:
