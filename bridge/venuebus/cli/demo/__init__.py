@@ -78,6 +78,8 @@ async def _demo(plugins: Plugins, chosen: list[str], folder: Path, seconds: floa
         show.cancel()
         (outcome,) = await asyncio.gather(show, return_exceptions=True)
         _say(f"ending after {time.monotonic() - started:.0f} s …")
+    while isinstance(outcome, BaseExceptionGroup):
+        outcome = outcome.exceptions[0]  # of the tasks that failed, the first says why
     if isinstance(outcome, Exception):
         raise outcome
     return stop.result() if stop.done() else 0
