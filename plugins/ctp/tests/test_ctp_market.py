@@ -233,12 +233,12 @@ def _cost(raw: bytes, rounds: int = 3000) -> float:
     md, made = MdProtocol(), converter()
     best = float("inf")
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.thread_time()  # CPU time: what others do on this machine does not count
         for _ in range(rounds // 5):
             event = md.receive(raw)
             assert isinstance(event, Depth)
             made.convert(event, NOW)
-        best = min(best, (time.perf_counter() - start) / (rounds // 5))
+        best = min(best, (time.thread_time() - start) / (rounds // 5))
     return best * 1e6
 
 

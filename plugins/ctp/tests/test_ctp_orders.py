@@ -10,6 +10,7 @@ import pytest
 from venuebus import CommandRejected, NotSent, OrderKey, OutcomeUnknown, RetryableError
 from venuebus.simulation import Fault
 from venuebus.testing import FakeInstruction
+from venuebus_ctp.orderrefs import OrderRefs
 from venuebus_ctp.simulator import CtpSimulator
 from venuebus_ctp.simulator.rows import Held
 from venuebus_schemas import (
@@ -48,9 +49,15 @@ def key(instruction: FakeInstruction, **changes: Any) -> OrderKey:
 async def test_the_claim_holds_what_finds_the_order_again(connect: Connect) -> None:
     made = await connect()
     first, second = made.submit(), made.submit("m2709")
-    assert set(first.keys) == {"front_id", "session_id", "order_ref", "exchange_id"}
+    assert set(first.keys) == {"front_id", "session_id", "order_ref", "exchange_id", "request_id"}
     assert (first.keys["exchange_id"], second.keys["exchange_id"]) == ("SHFE", "DCE")
     assert int(second.keys["order_ref"]) == int(first.keys["order_ref"]) + 1
+
+
+async def test_numbers_are_of_one_session_only_and_fit_twelve_digits(connect: Connect) -> None:
+    first = int((await connect()).submit().keys["order_ref"])
+    second = int((await connect()).submit().keys["order_ref"])
+    assert 10**11 < first <= second < 10**12
 
 
 @pytest.mark.parametrize("symbol", EXCHANGES)
@@ -389,7 +396,7 @@ async def test_the_same_orderref_under_another_session_proves_nothing(connect: C
     submit = other.submit()
     await other.session.execute(submit)
     made = await connect()
-    asked = key(submit, keys={**submit.keys, "session_id": "-1"})
+    asked = key(submit, keys={**submit.keys, "session_id": "-1", "request_id": "1"})
     with pytest.raises(RetryableError, match="nothing is proved"):
         await made.session.lookup("main", asked)
 
@@ -416,6 +423,8 @@ async def test_another_sessions_refusal_with_our_orderref_is_not_ours(
 ) -> None:
     """ErrRtnOrderInsert goes to all sessions, and every session counts OrderRef from 1."""
     made, other = await connect(exchange_grace=0.0), await connect()
+    for one in (made, other):
+        one.session._desk.refs = OrderRefs("1", asyncio.get_running_loop().time)
     mine = await made.session.execute(made.submit())
     foreign = other.submit("zz9999", price="1", params={"exchange": "INE"})
     assert foreign.keys["order_ref"] == mine.order.extra["OrderRef"]
@@ -641,9 +650,11 @@ async def test_an_orderref_that_the_counter_knows_already_makes_the_numbers_jump
     connect: Connect, sim: CtpSimulator
 ) -> None:
     made = await connect()
-    next(client for client in sim.clients if client.kind == "td").used_refs.add(500)
+    submit = made.submit()
+    client = next(client for client in sim.clients if client.kind == "td")
+    client.used_refs.add(int(submit.keys["order_ref"]) + 500)
     with pytest.raises(CommandRejected) as caught:
-        await made.session.execute(made.submit())
+        await made.session.execute(submit)
     assert (caught.value.reason, caught.value.venue_status) == (Reason.DUPLICATE, "22")
     assert (await made.session.execute(made.submit())).order.status is OrderStatus.NEW
 
@@ -670,3 +681,24 @@ async def test_reports_of_another_investor_are_left_out(connect: Connect, eventu
     await other.session.execute(other.submit(price="790"))
     await eventually(lambda: made.ctx.counts["other_investor"] >= 3)
     assert made.ctx.orders == made.ctx.of(Fill) == []
+
+
+async def test_an_order_that_the_counter_took_under_a_login_nobody_had_heard_of_is_found(
+    connect: Connect, sim: CtpSimulator
+) -> None:
+    """The front comes back while the order is on its way: it works under a session that is not in the claim."""
+    made = await connect()
+    submit = made.submit()
+    sim.lose_front()
+    sim.restore_front()  # the login is on its way to us, the order on its way to the gateway
+    with pytest.raises(OutcomeUnknown):
+        await made.session.execute(submit)
+    assert sim.counter.inserts == 1
+    found = await made.session.lookup("main", key(submit))
+    assert found is not None
+    assert (found.order.client_order_id, found.order.external, found.order.status) == ("o1", None, OrderStatus.NEW)
+    assert found.order.venue_order_id != f"1:{submit.keys['session_id']}:{submit.keys['order_ref']}"
+    again = await connect()  # and after a restart, by what the claim holds
+    found = await again.session.lookup("main", key(submit))
+    assert found is not None
+    assert found.order.client_order_id == "o1"

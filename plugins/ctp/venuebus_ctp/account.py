@@ -114,7 +114,7 @@ class AccountView:
             rows = await self._trading.rows(
                 "ReqQryOrder", OrderRow, self._filter(InstrumentID=key.symbol), priority=LOOKUP
             )
-            row = _find(rows, keys)
+            row = _find(rows, keys) or _sent_as(rows, key)
             if row is None:
                 return self._absent(account, key, rows)
             trades: list[TradeRow] = []
@@ -258,6 +258,14 @@ def _keys(key: OrderKey) -> set[str]:
     if {"front_id", "session_id", "order_ref"} <= claim.keys():
         keys.add(order_key(int(claim["front_id"]), int(claim["session_id"]), claim["order_ref"]))
     return {word for word in keys if word}
+
+
+def _sent_as(rows: list[OrderRow], key: OrderKey) -> OrderRow | None:
+    """Find an order that the counter took under a session of which nobody knew yet when it was sent."""
+    ref, number = key.keys.get("order_ref"), key.keys.get("request_id", "0")
+    if ref is None or number == "0":
+        return None
+    return next((row for row in rows if row.OrderRef.strip() == ref and str(row.RequestID) == number), None)
 
 
 def _find(rows: list[OrderRow], keys: set[str]) -> OrderRow | None:

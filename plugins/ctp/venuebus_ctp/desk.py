@@ -72,9 +72,9 @@ class Desk:
         """
         match instruction.command:
             case Submit() as submit:
-                return self._keys(self._input_order(submit, "1").ExchangeID)
+                return self._keys(self._input_order(submit, {}).ExchangeID)
             case Amend() as amend:
-                replacement = self._replacement(amend, self._target(instruction), "1", filled=0)
+                replacement = self._replacement(amend, self._target(instruction), {}, filled=0)
                 return self._keys(replacement.ExchangeID)
             case Cancel() | CancelAll():
                 return {}
@@ -91,15 +91,19 @@ class Desk:
         return {
             "front_id": str(login.FrontID), "session_id": str(login.SessionID),
             "order_ref": self.refs.take(), "exchange_id": exchange,
+            "request_id": str(self._trading.protocol.request_id()),
         }  # fmt: skip
 
-    def _input_order(self, submit: Submit, order_ref: str) -> InputOrder:
+    def _input_order(self, submit: Submit, keys: Mapping[str, str]) -> InputOrder:
         try:
             account = self.account
         except RetryableError as error:
             raise CommandRejected(Reason.NOT_CONNECTED, str(error)) from error
         contract = self._contracts.find(submit.symbol)
-        return to_input_order(submit, account, order_ref=order_ref, contract=contract)
+        return to_input_order(
+            submit, account, order_ref=keys.get("order_ref", "1"), request_id=int(keys.get("request_id", "0")),
+            contract=contract,
+        )  # fmt: skip
 
     # --- submit ---------------------------------------------------------------------------------------------
 
@@ -111,7 +115,7 @@ class Desk:
             if exchange == "CZCE":
                 # It cuts an off-tick price down silently, so here the tick has to be known.
                 await self._contracts.require(submit.symbol)
-            order = self._input_order(submit, instruction.keys["order_ref"])
+            order = self._input_order(submit, instruction.keys)
         except (CommandRejected, NotSent):
             self._pass(instruction)
             raise
@@ -141,7 +145,7 @@ class Desk:
 
         def sending() -> None:
             instruction.sending()
-            self._index.begin(key, owner)
+            self._index.begin(key, owner, order)
 
         def written() -> None:
             nonlocal sent
@@ -154,7 +158,7 @@ class Desk:
             if self.refs is not refs:
                 instruction.sending()
                 raise NotSent("the front logged in again: this OrderRef belongs to the session before")
-            report = await self._trading.insert(order, sending, written, timeout=self.timeout)
+            report = await self._trading.insert(order, key, sending, written, timeout=self.timeout)
         except VenueRefused as refusal:
             if refusal.number == codes.DUPLICATE_REF:
                 refs.jump()
@@ -338,7 +342,7 @@ class Desk:
             raise CommandRejected(Reason.UNKNOWN_ORDER, "amend: no order of this session")
         return row
 
-    def _replacement(self, amend: Amend, row: OrderRow, order_ref: str, *, filled: int) -> InputOrder:
+    def _replacement(self, amend: Amend, row: OrderRow, keys: Mapping[str, str], *, filled: int) -> InputOrder:
         if not read_params(amend.params, AmendParams).replace:
             text = 'amend: CTP cannot change an order; params {"replace": true} cancels it and places a new one'
             raise CommandRejected(Reason.UNSUPPORTED, text)
@@ -359,7 +363,7 @@ class Desk:
             quantity=str(left), price=amend.price or now.price, time_in_force=now.time_in_force,
             position_effect=now.position_effect, params={"hedge": hedge, "exchange": row.ExchangeID},
         )  # fmt: skip
-        return self._input_order(submit, order_ref)
+        return self._input_order(submit, keys)
 
     async def amend(self, instruction: Instruction, amend: Amend) -> Accepted:
         """Cancel, wait for the end, and place what is left at the new terms, as one order on the bus.
@@ -368,7 +372,7 @@ class Desk:
         and the returned order says so.
         """
         old = self._target(instruction)
-        self._replacement(amend, old, "1", filled=old.VolumeTraded)
+        self._replacement(amend, old, {}, filled=old.VolumeTraded)
         key = self._own_key(instruction)
         entry = self._index.entry(key_of(old))
         assert entry is not None
@@ -385,7 +389,7 @@ class Desk:
             ids={**entry.owner.ids, "replaced": key_of(old)},
         )  # fmt: skip
         try:
-            new = self._replacement(amend, ended, instruction.keys["order_ref"], filled=before)
+            new = self._replacement(amend, ended, instruction.keys, filled=before)
             row = await self._place(instruction, new, owner)
         except (CommandRejected, NotSent) as error:
             self._pass(instruction)

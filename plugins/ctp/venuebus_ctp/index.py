@@ -15,6 +15,7 @@ from venuebus_schemas import Fill, Order
 from .config import CtpConfig
 from .convert import CANCELED, Owner, is_rejected, key_of, order_key, sys_key, to_fill, to_order
 from .messages import OrderRow, TradeRow
+from .requests import InputOrder
 
 KEEP = 50_000  # orders of one session that are remembered
 _KILLED = "1"  # TimeCondition of FAK and FOK: what is left of those is not a cancel to the exchanges
@@ -40,15 +41,23 @@ class OrderIndex:
         self.account = account
         self._entries: dict[str, Entry] = {}
         self._by_sys: dict[str, str] = {}
+        self._sent: dict[tuple[str, int], Owner] = {}
         self._parked: list[TradeRow] = []
         self.cancels: Counter[tuple[str, str]] = Counter()
         self._counted: set[str] = set()
 
     # --- our own orders -------------------------------------------------------------------------------------
 
-    def begin(self, key: str, owner: Owner) -> None:
-        """Remember an order before it is sent, so that its first report finds its owner."""
+    def begin(self, key: str, owner: Owner, order: InputOrder) -> None:
+        """Remember an order before it is sent, so that its first report finds its owner.
+
+        Also by OrderRef and RequestID: if the front logs in again at that moment, the counter takes the order under
+        the new session, of which nobody here knew.
+        """
         self._entries[key] = Entry(owner)
+        self._sent[order.OrderRef, order.RequestID] = owner
+        if len(self._sent) > KEEP:
+            del self._sent[next(iter(self._sent))]
         if len(self._entries) > KEEP:
             self._trim()
 
@@ -101,6 +110,9 @@ class OrderIndex:
         return to_order(row, entry.owner, account=self.account, now_ns=now_ns, reconciled=reconciled)
 
     def _owner(self, row: OrderRow, key: str) -> Owner:
+        sent = self._sent.get((row.OrderRef.strip(), row.RequestID)) if row.RequestID else None
+        if sent is not None:
+            return sent
         sys_id = sys_key(row.ExchangeID, row.OrderSysID)
         for venue_order_id in (key, sys_id):
             known = self._find(venue_order_id)

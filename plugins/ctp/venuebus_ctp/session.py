@@ -31,6 +31,8 @@ from .quotes import QuotesLink
 from .tickets import VenueRefused
 from .trading import TradingLink
 
+REF_STEP_NS = 10_000_000
+
 
 class CtpSession:
     """A trading and a market-data socket of one gateway.
@@ -132,6 +134,9 @@ class CtpSession:
         desk = self._desk
         if desk is not None:
             used = desk.refs.highest if desk.refs is not None and epoch == self._epoch else 0
+            # MaxOrderRef begins anew in every CTP session. Counted from the clock (hundredths of a second, twelve
+            # digits) a number is of one session only, so an order with it under another front and session is news.
+            used = max(used, self._ctx.now_ns() // REF_STEP_NS)
             desk.refs = OrderRefs(login.MaxOrderRef, asyncio.get_running_loop().time, used=used)
         self._epoch = epoch
         self._converter.trading_day = login.TradingDay

@@ -21,10 +21,11 @@ class VenueRefused(Exception):
 class InsertTicket:
     """One order that waits for its first report or refusal."""
 
-    def __init__(self, order: InputOrder, key: str, request_id: int) -> None:
+    def __init__(self, order: InputOrder, key: str, request_id: int, *, again: bool = False) -> None:
         self.order = order
         self.key = key
         self.request_id = request_id
+        self.again = again
         self.report: asyncio.Future[OrderRow] = asyncio.get_running_loop().create_future()
 
     def is_meant(self, event: protocol.InsertRefused) -> bool:
@@ -34,7 +35,9 @@ class InsertTicket:
             return False
         if not event.broadcast and event.request_id:
             return event.request_id == self.request_id
-        return _same(self.order, echo) and echo.RequestID in (0, self.request_id)
+        if self.again and event.number == codes.SETTLEMENT_NOT_CONFIRMED:
+            return False  # the first attempt's second message, late
+        return _same(self.order, echo) and echo.RequestID in (0, self.order.RequestID)
 
 
 def _same(order: InputOrder, echo: InputOrderRow) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
-from venuebus import FatalError, OutcomeUnknown, RetryableError, VenueContext
+from venuebus import FatalError, NotSent, OutcomeUnknown, RetryableError, VenueContext
 from venuebus_schemas import Reason
 
 from . import codes, protocol, requests
@@ -190,7 +190,7 @@ class TradingLink:
     # --- orders ---------------------------------------------------------------------------------------------
 
     async def insert(
-        self, order: InputOrder, sending: Callable[[], None], written: Callable[[], None], *, timeout: float
+        self, order: InputOrder, key: str, sending: Callable[[], None], written: Callable[[], None], *, timeout: float
     ) -> OrderRow:
         """Send one order and return its first report. ``sending`` runs right before the write, ``written`` after.
 
@@ -201,28 +201,28 @@ class TradingLink:
         Raises:
             VenueRefused: no effect. NotSent: nothing went out. OutcomeUnknown: the link broke or nothing came.
         """
-        what = f"order {order.OrderRef}"
         async with self._inserting:
-            ticket = await self._insert(order, sending, written, timeout)
+            ticket = await self._insert(InsertTicket(order, key, order.RequestID), sending, written, timeout)
             if _refusal(ticket) == codes.SETTLEMENT_NOT_CONFIRMED:
                 self._inserts.remove(ticket)
                 self._ctx.count("settlement_retry")
                 await asyncio.sleep(self._config.settlement_retry)
-                ticket = await self._insert(order, sending, written, timeout)
+                ticket = InsertTicket(order, key, self.protocol.request_id(), again=True)
+                await self._insert(ticket, sending, written, timeout)
         try:
-            return await self._outcome(ticket.report, max(0.0, timeout - UNANSWERED), what)
+            return await self._outcome(ticket.report, max(0.0, timeout - UNANSWERED), f"order {key}")
         finally:
             self._inserts.remove(ticket)
 
     async def _insert(
-        self, order: InputOrder, sending: Callable[[], None], written: Callable[[], None], timeout: float
+        self, ticket: InsertTicket, sending: Callable[[], None], written: Callable[[], None], timeout: float
     ) -> InsertTicket:
         """Write one order and wait a moment for its answer; the ticket stays listed for later ones."""
+        data = requests.encode("ReqOrderInsert", ticket.order, ticket.request_id)
         login = self.login
-        request_id = self.protocol.request_id()
-        order = msgspec.structs.replace(order, RequestID=request_id)
-        data = requests.encode("ReqOrderInsert", order, request_id)
-        ticket = InsertTicket(order, order_key(login.FrontID, login.SessionID, order.OrderRef), request_id)
+        if order_key(login.FrontID, login.SessionID, ticket.order.OrderRef) != ticket.key:
+            sending()  # started, so that the next attempt prepares and claims anew
+            raise NotSent("the front logged in again before this order was sent")
         self.link.require_open()
         self._inserts.append(ticket)
         try:
