@@ -176,11 +176,11 @@ def test_the_example_configuration_loads(monkeypatch: pytest.MonkeyPatch, tmp_pa
     plugins = load_plugins()
     installed = {name: table for name, table in data["venues"].items() if table["plugin"] in plugins.specs}
     assert installed, "no plugin of the example is installed: nothing is proved"
+    for name in re.findall(r'env = "(\w+)"', text):
+        monkeypatch.setenv(name, "a-secret-of-this-test")
     for table in installed.values():
         for value in table.values():
-            if isinstance(value, dict) and set(value) == {"env"}:
-                monkeypatch.setenv(value["env"], "a-secret-of-this-test")
-            elif isinstance(value, dict) and set(value) == {"file"}:
+            if isinstance(value, dict) and set(value) == {"file"}:
                 file = tmp_path / value["file"]
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text("a-secret-of-this-test", encoding="utf-8")

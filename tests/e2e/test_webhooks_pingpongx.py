@@ -18,12 +18,14 @@ import pytest
 from nats.aio.client import Client
 from venuebus.app import Bridge
 from venuebus.config import build_config
+from venuebus.errors import ConfigError
 from venuebus.plugins import load_plugins
 from venuebus.simulation import Fault
 from venuebus_pingpongx.simulator import SECRET, PingPongXSimulator
 from venuebus_schemas import DeadLetter, Forward, ForwardChange, Result, decode_event
 
 VENUE = "pp"
+SAMPLE = Path(__file__).parents[2] / "plugins/pingpongx/tests/position_extend.json"
 SMALL = {f"{name}_max_bytes": 16 * 2**20 for name in ("command", "account", "system", "dead", "hook")}
 
 
@@ -100,14 +102,12 @@ async def there(nats_url: str, subject_prefix: str, tmp_path: Path) -> AsyncIter
         yield made
 
 
-async def test_the_sample_posted_with_curl_word_for_word_appears_as_events(
-    there: World, sample_bytes: bytes, tmp_path: Path
-) -> None:
+async def test_the_sample_posted_with_curl_word_for_word_appears_as_events(there: World, tmp_path: Path) -> None:
     curl = shutil.which("curl")
     if curl is None:
         pytest.skip("curl is not installed")
     body, headers = tmp_path / "body.json", tmp_path / "headers"
-    body.write_bytes(sample_bytes)
+    body.write_bytes(SAMPLE.read_bytes())
     sign = [sys.executable, "-m", "venuebus_pingpongx.sign", str(body), "--secret", SECRET]
     headers.write_bytes((await asyncio.to_thread(subprocess.run, sign, check=True, capture_output=True)).stdout)
     url = f"{there.bridge.http_url}/hooks/{VENUE}"
@@ -128,7 +128,7 @@ async def test_the_sample_posted_with_curl_word_for_word_appears_as_events(
     )
     assert json.loads(stored.data or b"")["sell_amount"] == "301.6"
     raw = await js.get_last_msg(f"{there.prefix.upper()}_HOOK", f"{there.prefix}.v1.hook.pp.P24010816531715000058")
-    assert raw.data == sample_bytes
+    assert raw.data == SAMPLE.read_bytes()
 
 
 async def test_every_kind_of_forgery_and_damage_leaves_the_truth_alone(there: World) -> None:
@@ -235,3 +235,20 @@ def test_the_signing_helper_tells_what_is_missing(tmp_path: Path, capsys: pytest
     assert "no msg_id" in capsys.readouterr().err
     assert main([str(file), "--secret", "x", "--id", "P1", "--at", "1711454778"]) == 0
     assert "webhook-timestamp: 1711454778" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ({"poll_interval": 0, "base_url": "https://x", "access_token": "abcdef"}, "venues.pp.poll_interval"),
+        ({"max_pages": 0}, "venues.pp.max_pages"),
+        ({"api_key": "x"}, "venues.pp.api_key: unknown key"),
+        ({"insecure_unverified": False}, "venues.pp.verify: missing"),
+        ({"base_url": "https://x"}, "venues.pp.base_url: goes together with access_token"),
+    ],
+)
+def test_a_configuration_that_cannot_work_names_the_key(table: dict[str, Any], why: str) -> None:
+    data = {"venues": {VENUE: {"plugin": "pingpongx", "insecure_unverified": True, **table}}}
+    with pytest.raises(ConfigError) as caught:
+        build_config(data, load_plugins().specs)
+    assert why in str(caught.value)
