@@ -208,6 +208,14 @@ async def test_the_example_venue_of_the_documents_loads_and_publishes() -> None:
     await session.close()
 
 
+def test_files_that_the_architecture_names_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"\b((?:[a-z_]+/)?[a-z_]+\.py|[a-z_]+/)(?=[`,) ]|$)", text))
+    assert len(names) > 20
+    for name in names - {"plugins/"}:
+        assert (ROOT / "bridge" / "venuebus" / name).exists() or list(ROOT.rglob(name)), f"architecture.md names {name}"
+
+
 def test_links_in_the_documents_lead_somewhere() -> None:
     for path in tracked("*.md"):
         for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
