@@ -121,6 +121,7 @@ async def test_a_refused_subscription_says_why(desk: Any) -> None:
     desk.opend.faults.add(Fault(point="quote", action="refuse", match="3001"))
     with pytest.raises(CommandRejected, match="refused"):
         await desk.session.subscribe(["HK.00700"], ["quote"])
+    assert await desk.session.query("real", "subscriptions", Query()) == []
 
 
 async def test_old_ticks_that_opend_shows_at_first_are_no_trades(opend: OpendSimulator, connect: Connect) -> None:

@@ -86,6 +86,29 @@ async def test_an_account_that_is_not_what_the_configuration_says(
     assert caught.value.reason is reason
 
 
+async def test_two_aliases_of_one_account_are_refused(opend: OpendSimulator, connect: Connect) -> None:
+    account = {"acc_id": "281756455988249903"}
+    with pytest.raises(FatalError, match="two aliases"):
+        await connect(opend, accounts={"a": account, "b": account}, **QUIET)
+
+
+async def test_an_account_that_the_plain_list_lacks_is_looked_for_by_category(
+    opend: OpendSimulator, connect: Connect
+) -> None:
+    opend.faults.add(Fault(point="login", action="forget", match="2001", times=2))
+    accounts = {"futures": {"acc_id": "281756455988249904", "environment": "simulate"}}
+    desk = await connect(opend, accounts=accounts, **QUIET)
+    asked = [c2s for proto, c2s in opend.requests if proto == messages.ACCOUNT_LIST]
+    assert [c2s.trdCategory for c2s in asked] == [0, 1, 2]
+    await desk.do(
+        "submit", account="futures", symbol="HK.HSImain", side="sell", order_type="limit", quantity="1",
+        price="23510", client_order_id="fut-1",
+    )  # fmt: skip
+    await desk.ctx.until(lambda: any(order.status == "new" for order in desk.ctx.of(Order)))
+    order = desk.ctx.of(Order)[-1]
+    assert (order.symbol, order.account, order.client_order_id) == ("HK.HSImain", "futures", "fut-1")
+
+
 async def test_a_wrong_password_is_not_tried_again(opend: OpendSimulator, connect: Connect) -> None:
     with pytest.raises(FatalError, match="密码"):
         await connect(opend, trade_password="wrong-one", **QUIET)

@@ -16,6 +16,8 @@ from .convert_orders import Book, zone_of
 from .link import Link
 from .pb import trade_pb2
 
+_SECURITIES, _FUTURES, _CRYPTO = 1, 2, 3
+
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One account: what the configuration calls it and what OpenD says of it."""
@@ -50,10 +52,10 @@ async def log_in(ctx: VenueContext[FutuConfig], link: Link, timeout: float) -> d
         RetryableError: no answer.
     """
     config = ctx.config
-    c2s = trade_pb2.GetAccList.C2S(userID=0, needGeneralSecAccount=True)
-    s2c = await link.ask(messages.ACCOUNT_LIST, c2s, timeout)
-    listed = {acc.accID: acc for acc in s2c.accList}
+    listed = await _listed(config, link, timeout)
     accounts = {alias: _account(alias, wanted, listed, config) for alias, wanted in config.accounts.items()}
+    if len({account.acc_id for account in accounts.values()}) < len(accounts):
+        raise FatalError("accounts: two aliases name the same acc_id", reason=Reason.INVALID)
     await _unlock(ctx, link, {account.firm for account in accounts.values() if account.real}, timeout)
     if accounts:
         # The list replaces the connection's earlier one, so all accounts go in one request. Without it OpenD pushes
@@ -64,6 +66,28 @@ async def log_in(ctx: VenueContext[FutuConfig], link: Link, timeout: float) -> d
         if not account.real:
             ctx.derive_fills(account.alias)
     return accounts
+
+
+async def _listed(config: FutuConfig, link: Link, timeout: float) -> dict[int, Any]:
+    """Return OpenD's accounts by id.
+
+    What a list without a category contains is not documented, so the categories are asked for one by one where a
+    configured account is not in it.
+    """
+    wanted = {int(account.acc_id) for account in config.accounts.values() if account.acc_id.isdigit()}
+    listed: dict[int, Any] = {}
+    for category in (None, _SECURITIES, _FUTURES, _CRYPTO):
+        c2s = trade_pb2.GetAccList.C2S(userID=0, needGeneralSecAccount=True)
+        if category is not None:
+            c2s.trdCategory = category
+        response = await link.call(messages.ACCOUNT_LIST, c2s, timeout)
+        if response.retType == messages.SUCCEED:
+            listed.update((acc.accID, acc) for acc in response.s2c.accList)
+        elif category is None:
+            raise RetryableError(f"OpenD lists no accounts: {response.retMsg} ({response.retType})")
+        if wanted <= listed.keys():
+            break
+    return listed
 
 
 def _account(alias: str, wanted: FutuAccount, listed: dict[int, Any], config: FutuConfig) -> Account:

@@ -51,10 +51,15 @@ class Feed:
             pairs = {(symbol, sub) for symbol in symbols for kind in kinds for sub in self._subtypes(kind)}
             new = pairs - self._since.keys()
             await self._check_quota(new)
+            before = {symbol: set(self._wanted.get(symbol, ())) for symbol in symbols}
             for symbol in symbols:
                 # Before the request, because OpenD pushes the present state before it answers.
                 self._wanted.setdefault(symbol, set()).update(kinds)
-            await self._request(new, on=True)
+            try:
+                await self._request(new, on=True)
+            except (CommandRejected, RetryableError):
+                self._wanted.update(before)
+                raise
 
     async def unsubscribe(self, symbols: list[str], kinds: list[str]) -> None:
         """Publish no more of these, at once; OpenD is told when its minute is over (see `tidy`)."""
@@ -96,7 +101,7 @@ class Feed:
 
     def subscriptions(self) -> dict[str, list[str]]:
         """Return the kinds wanted per symbol."""
-        return {symbol: sorted(kinds) for symbol, kinds in self._wanted.items()}
+        return {symbol: sorted(kinds) for symbol, kinds in self._wanted.items() if kinds}
 
     async def instruments(self, symbols: list[str]) -> list[Any]:
         """Return what OpenD says of each symbol.
