@@ -1,0 +1,41 @@
+"""The bench runs and yields numbers; how good they are is for `make bench` to say, not for a test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_bench_measures_bridge_and_relay_in_one_run(tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    command = [sys.executable, "-m", "tests.bench", "--quick", "--only", "throughput", "--only", "micro"]
+    done = subprocess.run(
+        [*command, "--json", str(file)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(file.read_bytes())
+    rows = {row["name"]: row for row in report["rows"]}
+    for kind in ("book_delta", "book", "trade", "quote"):
+        assert rows[kind]["value"] > 0
+        assert rows[kind]["relay"] > 0
+        assert rows[kind]["ratio"] > 0
+        assert rows[f"{kind}: decode"]["value"] > 0
+        assert kind in done.stdout
+    assert report["quick"]
+
+
+def test_a_part_that_does_not_exist_is_refused_by_name() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--only", "nothing"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "nothing" in done.stderr
