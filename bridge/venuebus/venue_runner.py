@@ -34,7 +34,7 @@ from .limits import RateLimits
 from .orders.account import Account
 from .orders.checks import Observers
 from .orders.engine import Engine
-from .orders.reconcile import Reconciler
+from .orders.reconcile import OVERLAP_NS, Reconciler
 from .orders.resolver import Resolver
 from .orders.risk import RiskLimits
 from .outbox import MarketOutbox, MarketPublisher
@@ -283,7 +283,7 @@ class VenueRunner:
             account.ledger.stop()
         await self._cancel(tasks)
         for account in self.accounts.values():
-            account.ledger.close()
+            account.ledger.close(keep=not fenced)
         if not fenced:
             for lease in self.leases.values():
                 await lease.release()
@@ -331,8 +331,6 @@ class VenueRunner:
                     account.restore("forward", data, stored)
             if checkpoint is not None:
                 self.sessions.first_gap_reason = "restart"
-                account.halted = checkpoint.halted
-                account.last_fill_ns = max(account.last_fill_ns, checkpoint.last_fill_ns)
                 for operation, until in checkpoint.bans.items():
                     if until > time.time_ns():
                         self.limits.ban((until - time.time_ns()) / 1e9, operation)
@@ -352,6 +350,10 @@ class VenueRunner:
     async def _read_back(self, account: Account, checkpoint: Checkpoint | None) -> int:
         count = 0
         if checkpoint is not None:
+            account.resume(checkpoint)
+            # The venue is asked for fills from before the newest one on: what it repeats must be known again.
+            async for _, fill, stored in account.journal.fills_since(checkpoint.last_fill_ns - 2 * OVERLAP_NS):
+                account.restore("fill", fill, stored)
             for command_id in checkpoint.open_claims:
                 claim = await account.ledger.read_claim(command_id)
                 if claim is not None and claim.sent:

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import json
 import shutil
+import socket
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -99,11 +101,15 @@ async def bridge_at(server: Nats, name: str = "one") -> AsyncIterator[Bridge]:
 
 
 async def post(http: aiohttp.ClientSession, bridge: Bridge, message: dict[str, Any]) -> int:
+    return await post_to(http, bridge.http_url, message)
+
+
+async def post_to(http: aiohttp.ClientSession, base: str, message: dict[str, Any]) -> int:
     body = Desk.encode(message)
     headers = standard_webhooks(SECRET, message["msg_id"], body, int(time.time()))
     headers["Content-Type"] = "application/json"
     try:
-        async with http.post(f"{bridge.http_url}/hooks/{VENUE}", data=body, headers=headers) as answer:
+        async with http.post(f"{base}/hooks/{VENUE}", data=body, headers=headers) as answer:
             await answer.read()
             return answer.status
     except (aiohttp.ClientError, TimeoutError):
@@ -176,6 +182,65 @@ async def test_with_nats_killed_under_load_every_200_is_on_the_stream_once(serve
 async def test_with_nats_away_for_a_minute_under_load_every_200_is_on_the_stream_once(server: Nats) -> None:
     async with bridge_at(server) as bridge:
         await under_load(server, bridge, rate=200, seconds=75, away=(5, 60))
+
+
+CONFIG = """
+[bus]
+servers = ["{nats}"]
+spool_dir = "{folder}/spool"
+[http]
+listen = "127.0.0.1:{port}"
+[venues.pingpongx]
+plugin = "pingpongx"
+verify = {{ method = "standard_webhooks", secrets = ["{secret}"] }}
+"""
+
+
+async def run_bridge(server: Nats, port: int) -> asyncio.subprocess.Process:
+    """Start ``venuebus run`` and return once it takes deliveries."""
+    file = server.folder / "bridge.toml"
+    file.write_text(CONFIG.format(nats=server.url, folder=server.folder, port=port, secret=SECRET))
+    with (server.folder / "bridge.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "venuebus", "run", str(file), stdout=log, stderr=log
+        )
+    async with asyncio.timeout(20), aiohttp.ClientSession() as http:
+        while True:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with http.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                    if (await answer.json())["nats"] == "connected":
+                        return process
+            await asyncio.sleep(0.05)
+
+
+async def test_with_the_bridge_killed_under_load_every_200_is_on_the_stream_once(server: Nats) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    desk, answers = Desk(now_ns=time.time_ns), {}
+    process = await run_bridge(server, port)
+
+    async def deliver(http: aiohttp.ClientSession) -> None:
+        message = desk.create(Decimal(100))
+        while (status := await post_to(http, f"http://127.0.0.1:{port}", message)) != 200:
+            answers[message["msg_id"]] = status
+            await asyncio.sleep(0.3)
+        answers[message["msg_id"]] = status
+
+    try:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http, asyncio.TaskGroup() as tasks:
+            for _ in range(3):
+                for _ in range(100):
+                    tasks.create_task(deliver(http))
+                    await asyncio.sleep(0.005)
+                process.kill()
+                await process.wait()
+                process = await run_bridge(server, port)
+        assert set(answers.values()) == {200}
+        assert await changes(server) == dict.fromkeys(answers, 1)
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 async def test_a_standby_stores_what_the_owner_translates(server: Nats) -> None:

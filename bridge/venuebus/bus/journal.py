@@ -7,12 +7,13 @@ claims were open before it, so that a start costs what happened since, not what 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import msgspec
 import nats.errors
 import nats.js.errors
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from venuebus_schemas import Subjects
+from venuebus_schemas import Balance, Position, Subjects
 
 from ..errors import BusError
 from .connection import BusUnavailable, Connection, InDoubt, Refused
@@ -29,6 +30,8 @@ class Checkpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     open_claims: list[str] = []
     told_unknown: list[str] = []
     last_fill_ns: int = 0
+    positions: list[Position] = []
+    balances: list[Balance] = []
     halted: bool = False
     bans: dict[str, int] = {}
 
@@ -98,13 +101,24 @@ class Journal:
         """
         return self._read(f"{self._filter.removesuffix('>')}{kind}.>", DeliverPolicy.LAST_PER_SUBJECT, None)
 
+    def fills_since(self, ns: int) -> AsyncIterator[tuple[str, bytes, int]]:
+        """Yield, as `since` does, the fills stored from a moment on.
+
+        Raises:
+            BusError: NATS does not answer.
+        """
+        subjects = f"{self._filter.removesuffix('>')}fill.>"
+        when = datetime.fromtimestamp(max(0, ns) / 1e9, UTC)
+        return self._read(subjects, DeliverPolicy.BY_START_TIME, None, when)
+
     async def _read(
-        self, subjects: str, policy: DeliverPolicy, start: int | None
+        self, subjects: str, policy: DeliverPolicy, start: int | None, when: datetime | None = None
     ) -> AsyncIterator[tuple[str, bytes, int]]:
         config = ConsumerConfig(
             ack_policy=AckPolicy.NONE,
             deliver_policy=policy,
             opt_start_seq=start,
+            opt_start_time=when,
             filter_subject=subjects,
             inactive_threshold=30.0,
             mem_storage=True,

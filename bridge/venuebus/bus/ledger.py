@@ -294,6 +294,8 @@ class Ledger:
         Raises:
             BusUnavailable: NATS went away in between. Fenced: the account is another's.
         """
+        self.spool.reload()
+        self._spooling = self._doubtful = self.spool.pending_bytes > 0
         while self._spooling:
             if self._stopped:
                 raise Fenced(f"account {self.account} belongs to another bridge")
@@ -474,8 +476,8 @@ class Ledger:
                 future.set_exception(BusUnavailable("the ledger is closed"))
         self._wake.set()
 
-    def close(self) -> None:
-        """Keep on disk what could not be written."""
-        if self._queue:
+    def close(self, *, keep: bool = True) -> None:
+        """Keep on disk what could not be written, unless the account (and its spool) is another bridge's."""
+        if self._queue and keep:
             self._to_spool([])
         self.spool.close()

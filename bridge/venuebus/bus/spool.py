@@ -36,6 +36,12 @@ class Spool:
         self._size = self._whole_size() if path.exists() else 0
         self._fence_path = path.with_suffix(".fence")
 
+    def reload(self) -> None:
+        """Look again at what is on disk: another bridge of this machine may have written since."""
+        self.close()
+        self._read_at = 0
+        self._size = self._whole_size() if self.path.exists() else 0
+
     @property
     def pending_bytes(self) -> int:
         """Bytes not replayed yet."""

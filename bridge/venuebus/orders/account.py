@@ -170,6 +170,13 @@ class Account:
 
     # --- from the ledger ------------------------------------------------------------------------------------
 
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Take over what a checkpoint holds beside ids."""
+        self.halted = checkpoint.halted
+        self.last_fill_ns = max(self.last_fill_ns, checkpoint.last_fill_ns)
+        self.positions = {f"{position.symbol}/{position.side}": position for position in checkpoint.positions}
+        self.balances = {balance.currency: balance for balance in checkpoint.balances}
+
     def restore(self, kind: str, data: bytes, stored_ns: int) -> None:
         """Take over one message of the account stream, in stream order.
 
@@ -204,6 +211,8 @@ class Account:
             open_claims=sorted(self.open_claims),
             told_unknown=sorted(self.told_unknown),
             last_fill_ns=self.last_fill_ns,
+            positions=list(self.positions.values()),
+            balances=list(self.balances.values()),
             halted=self.halted,
             bans=bans,
         )
