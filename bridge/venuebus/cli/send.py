@@ -226,4 +226,4 @@ async def _silence(client: Client, bus: Bus, venue: str, command_id: str, timeou
         await request(client, bus, bus.subjects.control(venue, "status"), {}, timeout=2)
     except BusError as error:
         return f"{told}: {error}"
-    return f"{told}, although the bridge serves {venue!r}: see `venuebus watch acct.{venue}.> --last 20`"
+    return f"{told}, although the bridge serves {venue!r}: see `venuebus watch 'acct.{venue}.>' --last 20`"

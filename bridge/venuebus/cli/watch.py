@@ -163,8 +163,8 @@ def command(subjects: tuple[str, ...], bus: Bus, **options: Any) -> None:
     \b
     Examples:
       venuebus watch
-      venuebus watch md.btse.quote.> 'acct.*.*.order.>'
-      venuebus watch acct.btse.> --since 1h --no-follow --json | jq .message.status
+      venuebus watch 'md.btse.quote.>' 'acct.*.*.order.>'
+      venuebus watch 'acct.btse.>' --since 1h --no-follow --json | jq .message.status
     """
     if options["no_follow"] and options["since"] is None and options["last"] is None:
         raise click.UsageError("--no-follow needs --since or --last, or there is nothing to show")

@@ -40,7 +40,8 @@ async def publish(client: Client, bus: Bus, subject: str, built: AnyCommand, ver
         raise BusError(f"not sent: the connection to {bus.shown} is lost") from error
     except (nats.errors.Error, TimeoutError) as error:
         raise BusError(
-            f"no answer from the stream: {built.command_id} may be stored or not; see `venuebus watch cmd.> --last 10`"
+            f"no answer from the stream: {built.command_id} may be stored or not; "
+            "see `venuebus watch 'cmd.>' --last 10`"
         ) from error
     if ack.duplicate:
         raise BusError(f"not sent: a command with the id {built.command_id} was published before")
