@@ -85,6 +85,15 @@ async def test_unknown_enumeration_numbers_are_unknown(desk: Any, order_push: Ca
     assert desk.ctx.dead_letters == []
 
 
+@pytest.mark.parametrize("field", ["code", "orderIDEx", "remark", "name", "lastErrMsg"])
+async def test_text_that_is_no_utf_8(desk: Any, order_push: Callable[..., Any], field: str) -> None:
+    """Python's protobuf hands such a field out as bytes, which would be published as something else."""
+    body = order_push(**{field: "QQQQ"}).SerializeToString().replace(b"QQQQ", b"\xff\xfe\xfd\xfc")
+    client_of(desk).push_body(2208, body)
+    _, text = await letter(desk)
+    assert "UTF-8" in text or "text" in text
+
+
 async def test_fields_that_this_version_does_not_know_are_ignored(desk: Any, order_push: Callable[..., Any]) -> None:
     tail = bytes([0xFA, 0x3E, 3]) + b"new"  # field 1007, length-delimited
     client_of(desk).push_body(2208, order_push().SerializeToString() + tail)

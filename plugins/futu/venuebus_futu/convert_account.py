@@ -9,7 +9,7 @@ from venuebus_schemas import Balance, Position, PositionSide
 from . import names
 from .convert_orders import Untellable
 from .doubles import text
-from .symbols import traded
+from .symbols import traded, word
 
 _SIDES = {0: PositionSide.LONG, 1: PositionSide.SHORT}
 
@@ -25,7 +25,7 @@ def position(p: Any, header: Any, alias: str, ts_recv: int) -> Position:
         raise Untellable(f"position {p.positionID}: market {header.trdMarket} does not tell what {p.code} is")
     extra = {"positionID": str(p.positionID)}
     if p.name:
-        extra["name"] = p.name
+        extra["name"] = word(p.name)
     for name in ("val", "dilutedCostPrice"):
         if p.HasField(name):
             extra[name] = text(getattr(p, name))

@@ -14,7 +14,7 @@ from venuebus_schemas import Bar, Book, Instrument, InstrumentKind, Level, Quote
 from . import names
 from .doubles import text
 from .pb import quote_pb2
-from .symbols import ZONES, quoted
+from .symbols import ZONES, quoted, word
 from .times import epoch_ns, local_ns
 
 _REALTIME, _AFTER_OUTAGE = 1, 2
@@ -190,16 +190,16 @@ def instrument(info: Any, ts_recv: int) -> Instrument:
         lot_size="1" if derivative else str(basic.lotSize) if basic.lotSize else None,
         multiplier=str(basic.lotSize) if derivative and basic.lotSize else None,
         tradable=not basic.delisting if basic.HasField("delisting") else None,
-        name=basic.name or None,
+        name=word(basic.name) or None,
     )
     if info.HasField("optionExData"):
         option = info.optionExData
-        item.expiry = option.strikeTime[:10] or None
+        item.expiry = word(option.strikeTime)[:10] or None
         item.strike = text(option.strikePrice)
         item.right = {1: Right.CALL, 2: Right.PUT}.get(option.type, Right.UNKNOWN)
         item.underlying = quoted(option.owner.market, option.owner.code)
     if info.HasField("futureExData"):
-        item.expiry = info.futureExData.lastTradeTime[:10] or None
+        item.expiry = word(info.futureExData.lastTradeTime)[:10] or None
     if info.HasField("warrantExData"):
         item.underlying = quoted(info.warrantExData.owner.market, info.warrantExData.owner.code)
     return item
@@ -233,7 +233,7 @@ def _price(value: float) -> str | None:
 
 
 def _more(q: Any, option: Any) -> dict[str, str] | None:
-    extra = {"name": q.name} if q.name else {}
+    extra = {"name": word(q.name)} if q.name else {}
     for field in ("preMarket", "afterMarket", "overnight"):
         if q.HasField(field) and getattr(q, field).HasField("price"):
             extra[field] = text(getattr(q, field).price)

@@ -12,7 +12,7 @@ from venuebus_schemas import FINAL_STATUSES, Fill, Order, OrderStatus, OrderType
 
 from . import names, refusals
 from .doubles import rest, text
-from .symbols import FUTURES_MARKETS, ZONES, traded
+from .symbols import FUTURES_MARKETS, ZONES, traded, word
 from .times import HONG_KONG, epoch_ns, local_ns
 
 OURS = re.compile(r"[A-Za-z0-9_-]{1,32}\Z")
@@ -57,7 +57,9 @@ def order(o: Any, header: Any, book: Book, ts_recv: int, known: Known | None = N
     Raises:
         ValueError: a number is NaN or infinite, a time is none, or what is traded cannot be told.
     """
-    order_id, order_id_ex = o.orderID, o.orderIDEx
+    order_id, order_id_ex, remark, error, name = o.orderID, o.orderIDEx, o.remark, o.lastErrMsg, o.name
+    if not type(order_id_ex) is type(remark) is type(error) is type(name) is str:
+        raise Untellable(f"order {order_id}: a text that is no UTF-8")  # protobuf hands it out as bytes
     venue_order_id = str(order_id) if order_id else order_id_ex
     if not venue_order_id:
         raise Untellable("an order without any id")
@@ -83,9 +85,8 @@ def order(o: Any, header: Any, book: Book, ts_recv: int, known: Known | None = N
     if filled != "0" and (status is _REJECTED or status is _CANCELED):
         # "Failed" and "Deleted" say nothing of what was filled before.
         status = _FILLED if filled == quantity else _CANCELED
-    remark = o.remark
     ours = remark != "" and OURS.match(remark) is not None
-    message = o.lastErrMsg or None
+    message = error or None
     price, average = o.price, o.fillAvgPrice
     updated, created = epoch_ns(o.updateTimestamp), epoch_ns(o.createTimestamp)
     if updated is None or created is None:
@@ -115,7 +116,7 @@ def order(o: Any, header: Any, book: Book, ts_recv: int, known: Known | None = N
         text=message,
         venue_status=_STATUS_NAMES.get(number) or str(number),
         ts_created=created,
-        extra=_extra(o, kind, section, tif, "" if ours else remark),
+        extra=_extra(o, name, kind, section, tif, "" if ours else remark),
     )
 
 
@@ -127,8 +128,8 @@ def fill(f: Any, header: Any, book: Book, ts_recv: int, known: Known | None = No
     Raises:
         ValueError: as `order`, or the status is none that this version knows (a payout is no execution).
     """
-    fill_id = str(f.fillID) if f.fillID else f.fillIDEx
-    order_id = str(f.orderID) if f.orderID else f.orderIDEx or None
+    fill_id = str(f.fillID) if f.fillID else word(f.fillIDEx)
+    order_id = str(f.orderID) if f.orderID else word(f.orderIDEx) or None
     status = f.status if f.HasField("status") else 0
     if not fill_id:
         raise Untellable("a fill without any id")
@@ -139,9 +140,9 @@ def fill(f: Any, header: Any, book: Book, ts_recv: int, known: Known | None = No
     symbol = traded(f.secMarket, market, f.code) or (of.symbol if of is not None else None)
     if symbol is None:
         raise Untellable(f"fill {fill_id}: market {header.trdMarket} does not tell what {f.code} is")
-    extra = {"name": f.name} if f.name else {}
+    extra = {"name": word(f.name)} if f.name else {}
     if f.fillIDEx:
-        extra["fillIDEx"] = f.fillIDEx
+        extra["fillIDEx"] = word(f.fillIDEx)
     if f.counterBrokerID:
         extra["counterBrokerID"] = str(f.counterBrokerID)
     if status == 2:
@@ -181,9 +182,9 @@ def _filled(status: OrderStatus, quantity: str | None, before: Order | None, ord
     return "0"
 
 
-def _extra(o: Any, kind: int, section: int, tif: int, remark: str) -> dict[str, str] | None:
+def _extra(o: Any, name: str, kind: int, section: int, tif: int, remark: str) -> dict[str, str] | None:
     extra: dict[str, str] = {}
-    if name := o.name:
+    if name:
         extra["name"] = name
     if currency := o.currency:
         extra["currency"] = _CURRENCIES.get(currency) or str(currency)
@@ -201,7 +202,7 @@ def _extra(o: Any, kind: int, section: int, tif: int, remark: str) -> dict[str, 
         extra["session"] = names.SESSION_NAMES.get(o.session) or str(o.session)
     if tif >= _GTD:
         if o.expireTime:
-            extra["expireTime"] = o.expireTime
+            extra["expireTime"] = word(o.expireTime)
         if tif not in _TIMES_IN_FORCE:
             extra["timeInForce"] = str(tif)
     if o.orderAmount:

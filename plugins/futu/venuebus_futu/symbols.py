@@ -49,6 +49,17 @@ _FUTURE = re.compile(r"[A-Z]{1,6}(main|current|next|\d{4})\Z")
 _OPTION = re.compile(r"[A-Z0-9.]{1,6}\d{6}[CP]\d+\Z")
 
 
+def word(value: str) -> str:
+    """Return ``value`` if it is text: protobuf hands out a string field whose bytes are no UTF-8 as bytes.
+
+    Raises:
+        ValueError: it is bytes.
+    """
+    if type(value) is not str:
+        raise ValueError(f"{value!r} where text belongs")
+    return value
+
+
 def split(symbol: str) -> tuple[str, str]:
     """Return prefix and code; the first dot parts them (``US..DJI``, ``US.BRK.B``).
 
@@ -70,6 +81,7 @@ def quoted(market: int, code: str) -> str:
         ValueError: a market that this version does not know.
     """
     prefix = QUOTE_MARKETS.get(market)
+    word(code)
     if prefix is None:
         raise ValueError(f"quote market {market} of {code} is not known")
     return f"{prefix}.{code}"
@@ -82,7 +94,7 @@ def traded(section: int, market: int, code: str) -> str | None:
     ``section`` (secMarket) counts; the header's trade ``market`` stands in where it is absent and says it alone.
     """
     prefix = SECTIONS.get(section) if section else TRADE_MARKETS.get(market)
-    return f"{prefix}.{code}" if prefix and code else None
+    return f"{prefix}.{word(code)}" if prefix and code else None
 
 
 def is_future(code: str) -> bool:

@@ -35,6 +35,8 @@ def local_ns(local: str, zone: ZoneInfo) -> int | None:
     """
     if not local:
         return None
+    if type(local) is not str:
+        raise ValueError(f"{local!r} where a local time belongs")
     naive = datetime.fromisoformat(local)
     if naive.tzinfo is not None:
         raise ValueError(f"{local!r} names a zone of its own")
