@@ -9,7 +9,9 @@ import gzip
 import hashlib
 import hmac
 import json
+import sys
 import time
+import types
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -493,3 +495,64 @@ async def test_what_happened_is_counted(there: World) -> None:
     assert 'venuebus_webhook_deliveries{outcome="new",venue="notes"} 1.0' in text
     assert 'venuebus_webhook_deliveries{outcome="unauthorized",venue="notes"} 1.0' in text
     assert "venuebus_webhook_answer_seconds_count 2.0" in text
+
+
+async def test_a_verification_that_fails_lets_nobody_in_and_is_told_once(
+    nats_url: str,
+    subject_prefix: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    module = types.ModuleType("failing_verification")
+    module.check = lambda headers, raw, now_ns: headers["x-not-there"]  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "failing_verification", module)
+    verify = {"method": "custom", "call": "failing_verification:check"}
+    async with world(nats_url, subject_prefix, tmp_path, verify=verify) as there:
+        for _ in range(3):
+            assert await there.post(note("m1")) == (500, {"error": "internal error"})
+        assert await there.stored() == 0
+    assert "".join(capsys.readouterr()).count("] the verification itself fails") == 1
+
+
+async def test_what_cannot_be_decrypted_is_kept_as_it_came(
+    nats_url: str, subject_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("some_encryption")
+
+    def unwrap(raw: bytes) -> bytes:
+        if not raw.startswith(b"sealed:"):
+            raise RuntimeError("tag mismatch")
+        return base64.b64decode(raw[7:])
+
+    module.unwrap = unwrap  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "some_encryption", module)
+    async with world(nats_url, subject_prefix, tmp_path, decrypt="some_encryption:unwrap") as there:
+        sealed = b"sealed:" + base64.b64encode(note("m1"))
+        assert (await there.post(sealed))[0] == 200
+        assert (await there.post(b"damaged"))[0] == 200
+        await there.until(lambda: there.of(Forward) and there.of(DeadLetter))
+        assert there.of(ForwardChange)[0].msg_id == "m1"
+        assert base64.b64decode(there.of(DeadLetter)[0].raw) == b"damaged"
+        repeated = b"sealed:" + base64.b64encode(note("m1")) + b"\n"  # sealed anew, the same inside
+        assert (await there.post(repeated))[0] == 200
+        assert there.bridge.ingress.counts("notes") == {"new": 2, "repeated": 1}
+
+
+async def test_what_others_put_on_the_stream_of_deliveries_stops_nothing(there: World) -> None:
+    js = there.client.jetstream()
+    odd = {"Vb-Hook-Id": "no json", "Vb-Hook-Received": "soon", "Vb-Hook-Headers": "["}
+    await js.publish(f"{there.prefix}.v1.hook.notes.x", b"nonsense", headers=odd)
+    await js.publish(f"{there.prefix}.v1.hook.notes.y", b"")
+    assert (await there.post(note("m1")))[0] == 200
+    await there.until(lambda: there.of(Forward) and len(there.of(DeadLetter)) == 2)
+    (change,) = there.of(ForwardChange)
+    assert change.msg_id == "m1"
+
+
+async def test_two_changes_of_one_position_are_counted_so_that_a_loss_shows(there: World) -> None:
+    for name, status in (("m1", "open"), ("m2", "open"), ("m3", "settled")):
+        await there.post(note(name, status=status))
+    await there.until(lambda: len(there.of(ForwardChange)) == 3 and len(there.of(Forward)) == 2)
+    assert [change.seq for change in there.of(ForwardChange)] == [1, 2, 3]
+    assert [state.seq for state in there.of(Forward)] == [1, 2]

@@ -157,6 +157,38 @@ async def test_every_kind_of_forgery_and_damage_leaves_the_truth_alone(there: Wo
     assert counts["new"] == len(messages) + injected.count("garbage") + injected.count("truncate")
 
 
+def created(amount: str, kind: str = "positionCreate") -> str:
+    position = (
+        f'{{"position_id": "1", "buy_currency": "CNH", "buy_amount": {amount}, "sell_currency": "USD", '
+        '"sell_amount": 1, "value_date": "2024-03-27"}'
+    )
+    return f'{{"event_type": "{kind}", "msg_id": "m", "payload": {position}}}'
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (created("1e999999"), "within reason"),
+        (created("9" * 5000), "within reason"),
+        (created('1, "buy_amount": 2'), "twice"),
+        (created("1", "positionMerge"), "unknown event_type"),
+        ('{"event_type": "positionCreate", "msg_id": "m", "payload": ' + "[" * 200_000, "too deeply"),
+        ('{"event_type": "positionCreate", "msg_id": "m"', "not a delivery"),
+        ('{"event_type": "positionCreate", "msg_id": "m", "payload": {"position_id": 5}}', "no position"),
+    ],
+    ids=["exponent", "digits", "duplicate key", "unknown type", "depth", "broken", "shape"],
+)  # fmt: skip
+async def test_bad_bodies_that_are_authentic_become_dead_letters_and_get_200(there: World, body: str, why: str) -> None:
+    there.sim.sender.send("m", body.encode())
+    await there.sim.sender.settle()
+    assert there.sim.sender.outcomes == {200: 1}
+    await there.until(lambda: there.of(DeadLetter))
+    (letter,) = there.of(DeadLetter)
+    assert why in letter.text
+    assert base64.b64decode(letter.raw) == body.encode()
+    assert not there.of(ForwardChange)
+
+
 async def test_lives_delivered_backwards_end_as_they_should(there: World) -> None:
     for _ in range(10):
         for message in reversed(there.sim.desk.life()):

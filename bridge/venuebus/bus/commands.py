@@ -38,22 +38,34 @@ class Delivery:
 
     async def ack(self) -> None:
         """Tell the stream that the ledger has it; a lost acknowledgement only means that it comes again."""
-        await _quietly(self._msg.ack())
+        await quietly(self._msg.ack())
 
     async def hold(self) -> None:
         """Tell the stream that it is still being looked at."""
-        await _quietly(self._msg.in_progress())
+        await quietly(self._msg.in_progress())
 
     async def give_back(self, delay: float | None = None) -> None:
         """Have it delivered again, at once or after ``delay`` seconds, to whoever reads then."""
-        await _quietly(self._msg.nak(delay=delay))
+        await quietly(self._msg.nak(delay=delay))
 
 
-async def _quietly(coroutine: object) -> None:
+async def quietly(coroutine: object) -> None:
+    """Await what may fail without consequence: an acknowledgement, an unsubscription."""
     try:
         await coroutine  # type: ignore[misc]
     except (nats.errors.Error, OSError):
         pass
+
+
+def end_if_canceled() -> None:
+    """Raise the cancellation that the ``wait_for`` below nats-py lost: Python 3.11's loses one that meets a result.
+
+    Raises:
+        CancelledError: this task was canceled, and goes on all the same.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class CommandSource:
@@ -75,11 +87,12 @@ class CommandSource:
         try:
             while True:
                 await self._read(handle)
+                end_if_canceled()
         finally:
             # A request for messages that outlives its reader would swallow the next command.
             subscription, self._subscription = self._subscription, None
             if subscription is not None:
-                await _quietly(subscription.unsubscribe())
+                await quietly(subscription.unsubscribe())
 
     async def _read(self, handle: Callable[[Delivery], None]) -> None:
         if not self._connection.is_up:

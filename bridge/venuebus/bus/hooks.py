@@ -25,6 +25,7 @@ from venuebus_schemas import ForwardChange, Subjects, decode_event
 
 from ..errors import BusError
 from ..venue import Delivery
+from .commands import end_if_canceled, quietly
 from .connection import STREAM_FULL, BusUnavailable, Connection, Refused
 from .streams import StreamNames
 
@@ -118,39 +119,39 @@ class StoredDelivery:
 
     def __init__(self, msg: Msg, first_fresh: int) -> None:
         meta = msg.metadata
-        headers = msg.headers or {}
+        headers = dict(msg.headers or {})
         self._msg = msg
         self.subject = msg.subject
         self.is_conflict = CONFLICT in headers
         # It may have been published before by an owner that died before it could say so.
         self.doubtful = meta.num_delivered != 1 or meta.sequence.stream < first_fresh
-        self.delivery = Delivery(
+        self.delivery = _delivery(msg.data, headers)
+
+    async def ack(self) -> None:
+        """Tell the stream that it need not come again; a lost acknowledgement only means that it does."""
+        await quietly(self._msg.ack())
+
+    async def hold(self) -> None:
+        """Tell the stream that it is still being looked at."""
+        await quietly(self._msg.in_progress())
+
+    async def give_back(self) -> None:
+        """Have it delivered again at once, to whoever reads then."""
+        await quietly(self._msg.nak())
+
+
+def _delivery(raw: bytes, headers: dict[str, str]) -> Delivery:
+    try:
+        return Delivery(
             msg_id=json.loads(headers[MSG_ID]) if MSG_ID in headers else None,
             body=b"",
-            raw=msg.data,
+            raw=raw,
             headers=json.loads(headers.get(HEADERS, "{}")),
             content_type=headers.get("Content-Type", ""),
             ts_recv=int(headers.get(RECEIVED, 0)),
         )
-
-    async def ack(self) -> None:
-        """Tell the stream that it need not come again; a lost acknowledgement only means that it does."""
-        await _quietly(self._msg.ack())
-
-    async def hold(self) -> None:
-        """Tell the stream that it is still being looked at."""
-        await _quietly(self._msg.in_progress())
-
-    async def give_back(self) -> None:
-        """Have it delivered again at once, to whoever reads then."""
-        await _quietly(self._msg.nak())
-
-
-async def _quietly(coroutine: Awaitable[object]) -> None:
-    try:
-        await coroutine
-    except (nats.errors.Error, OSError):
-        pass
+    except ValueError:  # not written by us; the body must tell what it is
+        return Delivery(msg_id=None, body=b"", raw=raw, headers={}, content_type="", ts_recv=0)
 
 
 class HookReader:
@@ -162,6 +163,7 @@ class HookReader:
         self._filter = f"{subjects.root}.hook.{venue}.>"
         self._durable = f"bridge_{venue}"
         self._first_fresh = 0
+        self._subscription: JetStreamContext.PullSubscription | None = None
 
     async def run(self, handle: Callable[[list[StoredDelivery]], Awaitable[None]]) -> None:
         """Call ``handle`` with what was delivered, for ever; ``handle`` acknowledges.
@@ -169,23 +171,33 @@ class HookReader:
         Raises:
             BusError: the consumer cannot be made.
         """
-        subscription: JetStreamContext.PullSubscription | None = None
-        while True:
-            if not self._connection.is_up:
-                await asyncio.sleep(0.1)
-                continue
-            try:
-                if subscription is None:
-                    subscription = await self._bind()
-                messages = await subscription.fetch(FETCH, timeout=1.0)
-            except TimeoutError:
-                continue
-            except (nats.js.errors.Error, nats.errors.Error, OSError) as error:
-                log.debug("reading deliveries failed", error=str(error))
-                subscription = None
-                await asyncio.sleep(0.25)
-                continue
-            await handle([StoredDelivery(message, self._first_fresh) for message in messages])
+        try:
+            while True:
+                if batch := await self._read():
+                    await handle(batch)
+                end_if_canceled()
+        finally:
+            # A request for messages that outlives its reader would keep the next one from its owner for a while.
+            subscription, self._subscription = self._subscription, None
+            if subscription is not None:
+                await quietly(subscription.unsubscribe())
+
+    async def _read(self) -> list[StoredDelivery]:
+        if not self._connection.is_up:
+            await asyncio.sleep(0.1)
+            return []
+        try:
+            if self._subscription is None:
+                self._subscription = await self._bind()
+            messages = await self._subscription.fetch(FETCH, timeout=1.0)
+        except TimeoutError:
+            return []
+        except (nats.js.errors.Error, nats.errors.Error, OSError) as error:
+            log.debug("reading deliveries failed", error=str(error))
+            self._subscription = None
+            await asyncio.sleep(0.25)
+            return []
+        return [StoredDelivery(message, self._first_fresh) for message in messages]
 
     async def _bind(self) -> JetStreamContext.PullSubscription:
         config = ConsumerConfig(

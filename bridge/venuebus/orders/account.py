@@ -28,6 +28,8 @@ from .tracker import OrderTracker, fill_key, order_key
 
 log = structlog.get_logger("venuebus.account")
 
+MAX_SEQS = 200_000  # subjects whose counts are remembered; an older one counts from 1 again
+
 
 class Account:
     """Turns what a venue says about an account into events on the ledger, each once, in order."""
@@ -158,10 +160,12 @@ class Account:
             event.ts_recv = time.time_ns()
         if kind == "order":
             event.seq = self._order_seqs[key] = self._order_seqs.get(key, 0) + 1
-        elif kind in ("result", "forward_change"):
+        elif kind == "result":
             event.seq = 2 if getattr(event, "resolved_by", None) is not None else 1
         else:
             event.seq = self._seqs[kind, key] = self._seqs.get((kind, key), 0) + 1
+            if len(self._seqs) > MAX_SEQS:  # forwards come with an id each
+                del self._seqs[next(iter(self._seqs))]
 
     def unstamp(self, key: str) -> None:
         """Take the stamp of an order event back that could not be written: readers must see no hole."""

@@ -53,6 +53,14 @@ class _Door:
     counts: dict[str, int] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
 
+    def is_time_to_tell(self, what: str) -> bool:
+        """Tell whether ``what`` was not logged lately, and take it for logged."""
+        now = time.monotonic()
+        if now - self.told.get(what, float("-inf")) < QUIET:
+            return False
+        self.told[what] = now
+        return True
+
 
 class Refusal(Exception):
     """The request is answered with ``status`` and goes no further."""
@@ -165,7 +173,7 @@ class Ingress:
             raw = await self._read(door, request)
             now = time.time_ns()
             headers = _lower(request.headers)
-            if not door.webhook.verify(headers, raw, now):
+            if not self._is_authentic(door, headers, raw, now):
                 raise Refusal(401, "unauthorized", "unauthorized")
             return await self._keep(door, headers, raw, content_type, now)
         finally:
@@ -206,13 +214,22 @@ class Ingress:
             raise Refusal(400, "broken_off", "the request broke off") from error
         return b"".join(parts)
 
+    @staticmethod
+    def _is_authentic(door: _Door, headers: Mapping[str, str], raw: bytes, now: int) -> bool:
+        try:
+            return door.webhook.verify(headers, raw, now)
+        except Exception as error:
+            if door.is_time_to_tell("verify_failed"):  # anybody can make it fail, so not once per request
+                log.exception("the verification itself fails", venue=door.venue)
+            raise Refusal(500, "verify_failed", "internal error") from error
+
     async def _keep(self, door: _Door, headers: Mapping[str, str], raw: bytes, content_type: str, now: int) -> str:
         body, msg_id = raw, None
         try:
             body = door.webhook.decrypt(raw)
             msg_id = door.webhook.msg_id(body)
-        except ValueError:
-            pass  # kept under its digest; the owner says what is wrong with it
+        except Exception:  # noqa: BLE001 - kept under its digest; the owner says what is wrong with it
+            msg_id = None
         delivery = Delivery(
             msg_id=msg_id if msg_id and len(msg_id) <= MAX_MSG_ID else None,
             body=body,
@@ -235,9 +252,7 @@ class Ingress:
 
     @staticmethod
     def _tell(door: _Door, refusal: Refusal) -> None:
-        now = time.monotonic()
-        if now - door.told.get(refusal.outcome, float("-inf")) >= QUIET:
-            door.told[refusal.outcome] = now
+        if door.is_time_to_tell(refusal.outcome):
             log.warning(
                 "webhook requests refused", venue=door.venue, status=refusal.status, outcome=refusal.outcome,
                 before=door.counts.get(refusal.outcome, 0),

@@ -127,6 +127,9 @@ class Translator:
             account.publish(event)
         except ValueError as error:
             self._dead(stored, f"the plugin published a bad event: {error}", "not_understood")
+        except Exception as error:
+            log.exception("plugin published what is no event", venue=self._venue)
+            self._dead(stored, f"the plugin published a bad event: {type(error).__name__}", "not_understood")
 
     async def _is_published(self, account: Account, event: ForwardChange) -> bool:
         subject = self._subjects.account(self._venue, account.name, "forward_change", forward_key(event))
