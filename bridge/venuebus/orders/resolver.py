@@ -50,7 +50,7 @@ class Resolver:
         self._gate = gate
         self._policy = policy
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._by_client_id: dict[tuple[str, str], set[str]] = {}
+        self._by_order: dict[tuple[str, str], set[str]] = {}
         outcomes.on_unknown = self.follow
         outcomes.on_open_claim = self.take_up
 
@@ -59,8 +59,8 @@ class Resolver:
     def follow(self, job: Job) -> None:
         """Ask about ``job`` until it is settled."""
         key = (job.account, job.command_id)
-        if job.client_order_id is not None:
-            self._by_client_id.setdefault((job.account, job.client_order_id), set()).add(job.command_id)
+        if (name := _order_name(job)) is not None:
+            self._by_order.setdefault((job.account, name), set()).add(job.command_id)
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._resolve(job), name=f"resolve-{job.command_id}")
 
@@ -74,7 +74,7 @@ class Resolver:
         """Take up one open claim: its outcome is unknown until there is evidence."""
         job = _job_of(account.name, claim)
         self._outcomes.unresolved[account.name, claim.command_id] = job
-        tracked = account.tracker.find(client_order_id=claim.client_order_id)
+        tracked = account.tracker.find(client_order_id=claim.client_order_id, venue_order_id=claim.venue_order_id)
         if tracked is not None:
             job.order = tracked.order
         if claim.command_id not in account.told_unknown:
@@ -96,9 +96,8 @@ class Resolver:
 
     def heard(self, account: str, order: Order) -> None:
         """The venue told the state of ``order``: settle what that answers."""
-        if order.client_order_id is None:
-            return
-        for command_id in list(self._by_client_id.get((account, order.client_order_id), ())):
+        name = order.client_order_id or order.venue_order_id or ""
+        for command_id in list(self._by_order.get((account, name), ())):
             job = self._outcomes.unresolved.get((account, command_id))
             if job is not None:
                 self._judge(job, order)
@@ -142,12 +141,12 @@ class Resolver:
         )
 
     def _forget(self, job: Job) -> None:
-        if job.client_order_id is not None:
-            commands = self._by_client_id.get((job.account, job.client_order_id))
+        if (name := _order_name(job)) is not None:
+            commands = self._by_order.get((job.account, name))
             if commands is not None:
                 commands.discard(job.command_id)
                 if not commands:
-                    del self._by_client_id[job.account, job.client_order_id]
+                    del self._by_order[job.account, name]
         task = self._tasks.pop((job.account, job.command_id), None)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
@@ -227,7 +226,8 @@ class Resolver:
         """Enough answers agree that the command had no effect."""
         account = self._accounts[job.account]
         if job.verb in (Verb.CANCEL, Verb.AMEND):
-            tracked = account.tracker.find(client_order_id=job.client_order_id)
+            key = order_key_of(job)
+            tracked = account.tracker.find(client_order_id=key.client_order_id, venue_order_id=key.venue_order_id)
             if tracked is None:
                 return False
             with self.asking():
@@ -289,6 +289,11 @@ class _Source:
 
     def __exit__(self, *exc: object) -> None:
         self._resolver.source = self._before
+
+
+def _order_name(job: Job) -> str | None:
+    """Our id of the order that ``job`` is about, or the venue's for an order placed elsewhere."""
+    return job.client_order_id or (job.order.venue_order_id if job.order is not None else None)
 
 
 def order_key_of(job: Job) -> OrderKey:
