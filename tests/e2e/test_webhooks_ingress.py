@@ -492,8 +492,8 @@ async def test_what_happened_is_counted(there: World) -> None:
     await there.post(note("m1"), sign(note("m1"), "wrong"))
     async with there.http.get(there.bridge.http_url + "/metrics") as answer:
         text = await answer.text()
-    assert 'venuebus_webhook_deliveries{outcome="new",venue="notes"} 1.0' in text
-    assert 'venuebus_webhook_deliveries{outcome="unauthorized",venue="notes"} 1.0' in text
+    assert 'venuebus_webhook_deliveries_total{outcome="new",venue="notes"} 1.0' in text
+    assert 'venuebus_webhook_deliveries_total{outcome="unauthorized",venue="notes"} 1.0' in text
     assert "venuebus_webhook_answer_seconds_count 2.0" in text
 
 

@@ -27,7 +27,7 @@ from aiohttp import web
 
 from ..bus.hooks import HookStore, Kept
 from ..errors import BusError, ConfigError
-from ..metrics import Histogram, Metrics
+from ..metrics import Counter, Histogram, Metrics
 from ..venue import Delivery, VenueSpec, Webhook
 from .peer import RateGate, client_address, networks
 from .settings import SharedSecret, WebhookConfig
@@ -50,7 +50,7 @@ class _Door:
     rate: RateGate
     secret_header: str | None
     allowed: tuple[Any, ...] = ()
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, Counter] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
 
     def is_time_to_tell(self, what: str) -> bool:
@@ -107,9 +107,6 @@ class Ingress:
             self._seconds = self._metrics.histogram(
                 "webhook_answer_seconds", "Time from a delivery's head to its answer"
             )
-            self._metrics.gauges(
-                "webhook_deliveries", "Webhook requests by what became of them", ("venue", "outcome"), self._counted
-            )
             self._metrics.gauge("webhook_requests_open", "Deliveries being read or stored", lambda: float(self._busy))
         self._doors[venue] = _Door(
             venue=venue,
@@ -134,10 +131,15 @@ class Ingress:
     def counts(self, venue: str) -> Mapping[str, int]:
         """Return how many requests there were, by outcome."""
         door = self._doors.get(venue)
-        return dict(door.counts) if door is not None else {}
+        return {name: cell.value for name, cell in door.counts.items()} if door is not None else {}
 
-    def _counted(self) -> list[tuple[tuple[str, str], float]]:
-        return [((d.venue, name), float(n)) for d in self._doors.values() for name, n in d.counts.items()]
+    def _count(self, door: _Door, outcome: str) -> None:
+        cell = door.counts.get(outcome)
+        if cell is None:
+            labels = {"venue": door.venue, "outcome": outcome}
+            text = "Webhook requests by what became of them"
+            cell = door.counts[outcome] = self._metrics.counter("webhook_deliveries", text, labels)
+        cell.value += 1
 
     # --- one request ----------------------------------------------------------------------------------------
 
@@ -158,7 +160,7 @@ class Ingress:
                 answer.headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after)))
             if not request.content.is_eof():
                 answer.force_close()  # the rest of the body is not worth reading
-        door.counts[outcome] = door.counts.get(outcome, 0) + 1
+        self._count(door, outcome)
         if self._seconds is not None:
             self._seconds.observe(time.perf_counter() - started)
         return answer
@@ -255,7 +257,7 @@ class Ingress:
         if door.is_time_to_tell(refusal.outcome):
             log.warning(
                 "webhook requests refused", venue=door.venue, status=refusal.status, outcome=refusal.outcome,
-                before=door.counts.get(refusal.outcome, 0),
+                before=door.counts[refusal.outcome].value if refusal.outcome in door.counts else 0,
             )  # fmt: skip
 
 

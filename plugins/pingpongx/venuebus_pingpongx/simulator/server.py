@@ -120,7 +120,8 @@ class PingPongXSimulator:
         """Return what a person needs to reach it."""
         return (
             f"PingPongX simulator at {self.url}, access_token {ACCESS_TOKEN}\n"
-            f"Deliveries are signed by {self._method} with {self._secret}. They begin once it knows where to:\n"
+            f"Deliveries are signed by {self._method} with {self._secret}.\n"
+            "They begin once it knows where to (--target URL, or):\n"
             f'  curl {self.url}/_sim/target -d \'{{"url": "http://127.0.0.1:8321/hooks/pingpongx"}}\'\n'
             f"State: {self.url}/_sim/state; one life: curl -X POST {self.url}/_sim/live"
         )
