@@ -304,11 +304,17 @@ class Ledger:
             await self._replay()
 
     async def run(self) -> None:
-        """Write what is queued until `stop`; claims first, then events in their order."""
+        """Write what is queued until `stop`; claims and events in turn, each in their order."""
+        claimed = False
         while not self._stopped:
-            if self._urgent_claims or self._claims:
+            events = self._spooling or bool(self._queue)
+            if (self._urgent_claims or self._claims) and not (events and claimed):
+                # In turn with events: claims alone would keep the ends of their own commands from the stream.
+                claimed = True
                 await self._write_claim()
-            elif self._spooling:
+                continue
+            claimed = False
+            if self._spooling:
                 await self._replay()
             elif self._queue:
                 await self._write_events()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 import msgspec
@@ -27,6 +28,8 @@ from .forwards import Forwards
 from .tracker import OrderTracker, fill_key, order_key
 
 log = structlog.get_logger("venuebus.account")
+
+KEEP_ENDED = 20_000  # ids of commands that came to an end lately: their results may still wait for the stream
 
 MAX_SEQS = 200_000  # subjects whose counts are remembered; an older one counts from 1 again
 
@@ -55,6 +58,7 @@ class Account:
         self.epoch = 0
         self.open_claims: dict[str, Claim] = {}
         self.told_unknown: set[str] = set()
+        self.ended: OrderedDict[str, None] = OrderedDict()
         self.positions: dict[str, Position] = {}
         self.balances: dict[str, Balance] = {}
         self.forwards = Forwards()
@@ -139,6 +143,9 @@ class Account:
         if result.status is ResultStatus.UNKNOWN:
             self.told_unknown.add(result.command_id)
         elif result.reason is not Reason.DUPLICATE:
+            self.ended[result.command_id] = None
+            if len(self.ended) > KEEP_ENDED:
+                self.ended.popitem(last=False)
             self.told_unknown.discard(result.command_id)
             self.open_claims.pop(result.command_id, None)
 

@@ -348,41 +348,33 @@ class Engine:
     async def _claim(self, job: Job, account: Account, keys: dict[str, str]) -> None:
         events: list[tuple[str, str, Any, str]] = []
         order: Order | None = None
+        key = job.client_order_id or job.command_id
         if isinstance(job.command, Submit):
             order = pending_order(job, job.command)
-            account.tracker.begin(order)
-        elif isinstance(job.command, Amend | Cancel) and job.order is not None:
-            status = OrderStatus.PENDING_CANCEL if job.verb is Verb.CANCEL else OrderStatus.PENDING_AMEND
-            order = account.tracker.pending(job.order, status, job.command_id)
-        job.attempts = 1
-        key = job.command_id
-        if order is not None:
-            key = order.client_order_id or order.venue_order_id or job.command_id
             account.stamp("order", key, order)
             mid = f"{self.venue}-{job.account}-order-{key}-{order.epoch}-{order.seq}-{job.nonce}"
             events.append(("order", key, order, mid))
+        job.attempts = 1
         claim = job.make_claim(keys=keys, epoch=self._epoch(), sent=True)
         try:
             # No time-out here: a claim that is abandoned half-way could still be written. An expired command is stopped
             # by its attempt.
             await account.ledger.claim(claim, events, urgent=job.verb not in SLOW_LANE)
         except (BusUnavailable, Fenced, AlreadyClaimed):
+            job.claim = None
             if order is not None:
                 account.unstamp(key)
-                self._unclaim(job, account)
-            job.claim = None
             raise
         account.open_claims[job.command_id] = claim
+        if order is not None:
+            account.tracker.begin(order)
+        elif isinstance(job.command, Amend | Cancel) and job.order is not None:
+            # Behind what waits for the stream already: a claim overtakes events, an order's own states must not.
+            status = OrderStatus.PENDING_CANCEL if job.verb is Verb.CANCEL else OrderStatus.PENDING_AMEND
+            pending = account.tracker.pending(job.order, status, job.command_id)
+            if pending is not None:
+                account.put_order(pending)
         await job.ack()
-
-    @staticmethod
-    def _unclaim(job: Job, account: Account) -> None:
-        if isinstance(job.command, Submit) and job.client_order_id is not None:
-            tracked = account.tracker.open.get(job.client_order_id)
-            if tracked is not None and tracked.order.command_id == job.command_id:
-                del account.tracker.open[job.client_order_id]
-        elif job.order is not None:
-            account.tracker.settle_pending(job.order)
 
     async def _send(self, job: Job, account: Account, attempt: Attempt) -> Accepted:
         prepared_for = self._session()

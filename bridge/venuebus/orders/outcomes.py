@@ -183,7 +183,7 @@ class Outcomes:
                 text=f"command_id {job.command_id} was used by another {record.verb}; that one is untouched",
             )
             account.put("result", job.command_id, result, f"duplicate-{job.command_id}-{job.nonce}")
-        elif record.sent and job.command_id not in account.open_claims:
+        elif record.sent and job.command_id not in account.open_claims and job.command_id not in account.ended:
             # Ours, but written when nobody waited for it any more (NATS was away): it must come to an end all the same.
             await self._take_up(account, record)
         await job.ack()
