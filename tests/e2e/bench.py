@@ -36,8 +36,9 @@ FINAL = ("filled", "canceled", "rejected", "expired")
 class NatsServer:
     """A nats-server of one test's own, which may be killed and started again on the same port and store."""
 
-    def __init__(self, folder: Path, port: int = -1) -> None:
+    def __init__(self, folder: Path, port: int = -1, *, jetstream: bool = True) -> None:
         self.folder = folder
+        self._jetstream = ["-js", "-sd", str(folder / "js")] if jetstream else []
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -46,7 +47,7 @@ class NatsServer:
         ports = self.folder / "ports"
         shutil.rmtree(ports, ignore_errors=True)
         ports.mkdir()
-        command = [str(find_server()), "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.folder / "js")]
+        command = [str(find_server()), "-a", "127.0.0.1", "-p", str(self.port), *self._jetstream]
         command += ["--ports_file_dir", str(ports)]
         if shutil.which("setpriv"):
             command = ["setpriv", "--pdeathsig", "KILL", "--", *command]

@@ -548,3 +548,90 @@ async def test_bad_events_of_a_plugin_hurt_nobody(bench: Bench) -> None:
     await bench.submit("still")
     await bench.result("still", ("accepted", None, None))
     assert len(bench.venue.sessions) == 1
+
+
+async def test_a_link_lost_after_the_write_is_unknown_within_a_second(bench: Bench) -> None:
+    await bench.bridge(ToyPlugin(bench.venue, request_timeout=10.0))
+    bench.venue.script("submit", "take_and_hang", "hang", "accept")
+    await bench.submit("l1")
+    await bench.until(lambda: bench.venue.get("l1"))
+    await bench.submit("l2")
+    await bench.until(lambda: bench.venue.count("l2"))
+    cut = time.monotonic()
+    bench.venue.sessions[-1].done.set()
+    await bench.until(lambda: bench.results("l1") and bench.results("l2"))
+    assert time.monotonic() - cut < 1.0
+    await bench.result("l1", ("unknown", "timeout", None), ("accepted", None, "query"))
+    await bench.result("l2", ("unknown", "timeout", None), ("rejected", "timeout", "query"))
+    assert bench.statuses("l1") == ["pending_new", "unknown", "new"]
+    assert len(bench.venue.sessions) == 2
+
+
+async def test_an_amend_whose_answer_was_lost_is_settled_by_what_the_order_says(bench: Bench) -> None:
+    await bench.bridge()
+    await bench.submit("am")
+    await bench.result("am", ("accepted", None, None))
+    bench.venue.script("amend", "take_and_unknown", "unknown")
+    await bench.send("amend", "am1", client_order_id="am", price="7")
+    await bench.result("am1", ("unknown", "timeout", None), ("accepted", None, "query"))
+    await bench.until(lambda: bench.statuses("am")[-1] == "new")
+    assert bench.of("order", "am")[-1]["price"] == "7"
+    await bench.send("amend", "am2", client_order_id="am", price="8")
+    await bench.result("am2", ("unknown", "timeout", None), (REJECTED, "venue_rejected", "query"))
+    await bench.until(lambda: bench.statuses("am")[-1] == "new")
+    assert bench.of("order", "am")[-1]["price"] == "7"
+
+
+async def test_a_cancel_of_an_order_placed_elsewhere_is_settled_too(bench: Bench) -> None:
+    bench.venue.put(
+        Order(
+            symbol="Y",
+            side=Side.SELL,
+            order_type=OrderType.LIMIT,
+            status=OrderStatus.NEW,
+            quantity="3",
+            filled_quantity="0",
+            price="9",
+            venue_order_id="hand",
+        )
+    )
+    await bench.bridge()
+    await bench.until(lambda: bench.of("order", "hand"))
+    bench.venue.script("cancel", "unknown", "accept")
+    await bench.send("cancel", "e1", venue_order_id="hand")
+    await bench.result("e1", ("unknown", "timeout", None), (REJECTED, "venue_rejected", "query"))
+    await bench.send("cancel", "e2", venue_order_id="hand", symbol="Z")
+    await bench.result("e2", (REJECTED, "unknown_symbol", None))
+    await bench.send("cancel", "e3", venue_order_id="hand", symbol="Y")
+    await bench.result("e3", ("accepted", None, None))
+    await bench.until(lambda: bench.statuses("hand")[-1] == "canceled")
+    check_order_life(bench.of("order", "hand"))
+
+
+async def test_a_fatal_error_waits_for_a_person(bench: Bench) -> None:
+    bench.venue.script("connect", "fatal", "accept")
+    bridge = await bench.bridge(ready=False)
+    await bench.until(lambda: "failed" in bench.sessions())
+    await bench.submit("f1", expires_at=time.time_ns() + 300_000_000)
+    await bench.result("f1", (REJECTED, "not_connected", None))
+    assert not bench.venue.sessions
+    assert (await bench.request("ctl.toy.reconnect"))["ok"]
+    await bench.until(lambda: str(bridge.venues["toy"].state.state) == "ready")
+    await bench.submit("f2")
+    await bench.result("f2", ("accepted", None, None))
+
+
+async def test_an_open_breaker_refuses_and_a_refusal_of_the_venue_closes_it(bench: Bench) -> None:
+    bridge = await bench.bridge()
+    bench.venue.script("submit", *["unknown"] * 7, "reject", "unknown")
+    for number in range(9):
+        await bench.submit(f"b{number}")
+        await bench.until(lambda number=number: bench.results(f"b{number}"))
+    assert bridge.venues["toy"].engine.breaker.open_operations() == []
+    for number in range(9, 16):
+        await bench.submit(f"b{number}")
+        await bench.until(lambda number=number: bench.results(f"b{number}"))
+    assert bridge.venues["toy"].engine.breaker.open_operations() == ["submit"]
+    await bench.submit("refused")
+    await bench.result("refused", (REJECTED, "not_connected", None))
+    assert bench.venue.count("refused") == 0

@@ -115,7 +115,7 @@ async def test_a_start_costs_what_happened_since_not_what_ever_happened(bench: B
     bridge = await bench.bridge()
     js = bench.client.jetstream()
     await bench.submit("open")
-    for start in range(0, 1500, 250):
+    for start in range(0, 1000, 250):
         bodies = [f"past{start + number}" for number in range(250)]
         await asyncio.gather(
             *(
@@ -126,7 +126,7 @@ async def test_a_start_costs_what_happened_since_not_what_ever_happened(bench: B
                 for name in bodies
             )
         )
-    await bench.until(lambda: bridge.venues["toy"].engine.outcomes.counts["rejected"] == 1500, timeout=40)
+    await bench.until(lambda: bridge.venues["toy"].engine.outcomes.counts["rejected"] == 1000, timeout=40)
     await bench.stop(bridge)
     read: list[str] = []
     started = time.monotonic()
