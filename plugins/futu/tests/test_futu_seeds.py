@@ -148,7 +148,7 @@ def through(body: bytes, fmt: int) -> Order:
     (received,) = Connection().receive(frame.pack(2208, 1, body, fmt=fmt))
     assert isinstance(received, Message)
     s2c = messages.response(received).s2c
-    return convert_orders.order(s2c.order, s2c.header, convert_orders.Book("main"), 1)
+    return convert_orders.order(s2c.order, messages.header(s2c.header), convert_orders.Book("main"), 1)
 
 
 def as_protobuf(sample: dict[str, Any], name: str) -> bytes:

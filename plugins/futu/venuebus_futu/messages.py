@@ -58,6 +58,7 @@ PROTOCOLS: dict[int, Any] = {
 """Protocol id → the message that holds its ``Request`` and ``Response``."""
 
 _RESPONSES: dict[int, Any] = {proto: message.Response for proto, message in PROTOCOLS.items()}
+_RESPONSES[ORDER_PUSH] = trade_pb2.OrderPush.Response
 _RESPONSES[BOOK] = _RESPONSES[BOOK_PUSH] = quote_pb2.BookLevels.Response
 
 SUCCEED = 0
@@ -96,6 +97,21 @@ def response(received: Received) -> Any:
         raise Malformed(f"protocol {received.proto}: required fields are missing: {missing}")
     if not message.HasField("s2c") and message.retType == SUCCEED:
         raise Malformed(f"protocol {received.proto}: success without content")
+    return message
+
+
+def header(raw: bytes) -> Any:
+    """Return the ``TrdHeader`` of an order push.
+
+    Raises:
+        Malformed: broken protobuf, or a required field is missing (it would read as account 0, simulated).
+    """
+    try:
+        message: Any = trade_pb2.TrdHeader.FromString(raw)
+    except DecodeError as error:
+        raise Malformed(f"header: {error}") from error
+    if not message.IsInitialized():
+        raise Malformed("header: required fields are missing: " + ", ".join(message.FindInitializationErrors()))
     return message
 
 

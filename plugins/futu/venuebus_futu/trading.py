@@ -20,6 +20,7 @@ from .state import State
 PATIENCE = 5.0  # a submit or amend expires 5 s after it was published, so waiting longer for a window is no use
 SETTLE = 2.0  # how long a cancel_all waits for the pushes that say what became of the orders
 _REMEMBERED_FILLS = 10_000
+_REMEMBERED_HEADERS = 1_000
 
 
 class Trading:
@@ -36,11 +37,13 @@ class Trading:
         self._by_id: dict[int, Account] = {}
         self._known: dict[str, Callable[[str], Order | None]] = {}
         self._watched: dict[tuple[str, str], asyncio.Future[Order]] = {}
+        self._headers: dict[bytes, tuple[Any, Account | None]] = {}
         self._fills: OrderedDict[tuple[int, str], Fill] = OrderedDict()
 
     def enter(self, accounts: dict[str, Account]) -> None:
         """Take the accounts that OpenD has confirmed; commands pass from now on."""
         self.accounts = accounts
+        self._headers.clear()
         self._by_id = {account.acc_id: account for account in accounts.values()}
         self._known = {alias: self._finder(alias) for alias in accounts}
         self.online = True
@@ -228,16 +231,19 @@ class Trading:
         Raises:
             ValueError: it cannot be told what it says.
         """
-        account = self._owner(s2c.header)
+        raw = s2c.header
+        header, account = self._headers.get(raw) or self._read_header(raw)
         if account is None:
+            self._ctx.count("push_of_other_account")
             return
-        order = convert_orders.order(s2c.order, s2c.header, account.book, now, self._known[account.alias])
+        pushed = s2c.order
+        order = convert_orders.order(pushed, header, account.book, now, self._known[account.alias])
         self._ctx.publish(order)
         if self._watched and order.status.is_final:
             future = self._watched.get((account.alias, order.venue_order_id or ""))
             if future is not None and not future.done():
                 future.set_result(order)
-        if s2c.order.orderStatus == names.FILL_CANCELLED:
+        if pushed.orderStatus == names.FILL_CANCELLED:
             # Which fills were taken back is not said here, and their own push may have been before our time.
             self._ctx.resync(f"the venue took back fills of order {order.venue_order_id}")
 
@@ -249,6 +255,7 @@ class Trading:
         """
         account = self._owner(s2c.header)
         if account is None:
+            self._ctx.count("push_of_other_account")
             return
         fill = convert_orders.fill(s2c.orderFill, s2c.header, account.book, now, self._known[account.alias])
         key = (account.acc_id, fill.fill_id)
@@ -267,10 +274,17 @@ class Trading:
         if len(self._fills) > _REMEMBERED_FILLS:
             self._fills.popitem(last=False)
 
+    def _read_header(self, raw: bytes) -> tuple[Any, Account | None]:
+        header = messages.header(raw)
+        read = (header, self._owner(header))
+        if len(self._headers) >= _REMEMBERED_HEADERS:
+            self._headers.clear()
+        self._headers[raw] = read
+        return read
+
     def _owner(self, header: Any) -> Account | None:
         account = self._by_id.get(header.accID)
         if account is None:
-            self._ctx.count("push_of_other_account")
             return None
         if account.real != (header.trdEnv == names.REAL):
             raise ValueError(f"account {header.accID} is {'real' if account.real else 'simulated'}, the push is not")

@@ -818,6 +818,28 @@ class UpdateOrder(_message.Message):
         def __init__(self, retType: _Optional[int] = ..., retMsg: _Optional[str] = ..., errCode: _Optional[int] = ..., s2c: _Optional[_Union[UpdateOrder.S2C, _Mapping]] = ...) -> None: ...
     def __init__(self) -> None: ...
 
+class OrderPush(_message.Message):
+    __slots__ = ()
+    class S2C(_message.Message):
+        __slots__ = ("header", "order")
+        HEADER_FIELD_NUMBER: _ClassVar[int]
+        ORDER_FIELD_NUMBER: _ClassVar[int]
+        header: bytes
+        order: Order
+        def __init__(self, header: _Optional[bytes] = ..., order: _Optional[_Union[Order, _Mapping]] = ...) -> None: ...
+    class Response(_message.Message):
+        __slots__ = ("retType", "retMsg", "errCode", "s2c")
+        RETTYPE_FIELD_NUMBER: _ClassVar[int]
+        RETMSG_FIELD_NUMBER: _ClassVar[int]
+        ERRCODE_FIELD_NUMBER: _ClassVar[int]
+        S2C_FIELD_NUMBER: _ClassVar[int]
+        retType: int
+        retMsg: str
+        errCode: int
+        s2c: OrderPush.S2C
+        def __init__(self, retType: _Optional[int] = ..., retMsg: _Optional[str] = ..., errCode: _Optional[int] = ..., s2c: _Optional[_Union[OrderPush.S2C, _Mapping]] = ...) -> None: ...
+    def __init__(self) -> None: ...
+
 class GetOrderFillList(_message.Message):
     __slots__ = ()
     class C2S(_message.Message):
