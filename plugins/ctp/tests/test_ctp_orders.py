@@ -396,9 +396,12 @@ async def test_the_same_orderref_under_another_session_proves_nothing(connect: C
     submit = other.submit()
     await other.session.execute(submit)
     made = await connect()
-    asked = key(submit, keys={**submit.keys, "session_id": "-1", "request_id": "1"})
+    asked = key(submit, keys={**submit.keys, "session_id": "-1"})
+    sim.counter.orders[0]["RequestID"] = 0
     with pytest.raises(RetryableError, match="nothing is proved"):
         await made.session.lookup("main", asked)
+    sim.counter.orders[0]["RequestID"] = 77  # certainly another request
+    assert await made.session.lookup("main", asked) is None
 
 
 # --- other sessions -----------------------------------------------------------------------------------------------
@@ -702,3 +705,19 @@ async def test_an_order_that_the_counter_took_under_a_login_nobody_had_heard_of_
     found = await again.session.lookup("main", key(submit))
     assert found is not None
     assert found.order.client_order_id == "o1"
+
+
+async def test_a_nameless_refusal_that_comes_late_is_not_taken_for_the_next_orders(
+    connect: Connect, sim: CtpSimulator, eventually: Any
+) -> None:
+    made = await connect(request_timeout=0.1)
+    sim.faults.add(Fault(point="order.insert", action="drop"))
+    with pytest.raises(OutcomeUnknown):
+        await made.session.execute(made.submit())
+    sim.faults.add(Fault(point="order.answer", action="drop"))
+    executing = asyncio.create_task(made.session.execute(made.submit()))
+    await eventually(lambda: sim.counter.inserts == 1)
+    client = next(client for client in sim.clients if client.kind == "td")
+    sim.gateway_error(client, "RspOrderInsert", -1)  # the first one's
+    with pytest.raises(OutcomeUnknown):
+        await executing

@@ -66,7 +66,8 @@ class Walk:
             await self.reconnect()
         if self.random.random() < 0.5:
             point, action = self.random.choice(FAULTS)
-            self.sim.faults.add(Fault(point=point, action=action))  # type: ignore[arg-type]
+            match = self.random.choice(["Rtn", "RspOrder"]) if point == "frame" else None
+            self.sim.faults.add(Fault(point=point, action=action, match=match))  # type: ignore[arg-type]
         roll = self.random.random()
         if roll < 0.55:
             await self.submit(number)

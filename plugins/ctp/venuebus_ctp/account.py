@@ -153,10 +153,12 @@ class AccountView:
             return Found(order=ended)
         if key.ts_claimed is not None and today and trading_day_at(key.ts_claimed) < today:
             raise RetryableError(f"the order was sent before trading day {shown}, and the counter forgot that day")
-        ref = key.keys.get("order_ref")
+        ref, number = key.keys.get("order_ref"), key.keys.get("request_id", "0")
         for row in rows:
+            if number != "0" and row.RequestID and str(row.RequestID) != number:
+                continue
             if ref is not None and row.OrderRef.strip() == ref and self._is_stranger(account, row):
-                # Front and session are given anew when the counter restarts its flow: this might be it.
+                # A restart of the counter's flow gives front and session anew and forgets RequestID: it might be this.
                 raise RetryableError(f"an order with OrderRef {ref} is there under {key_of(row)}: nothing is proved")
         return None
 

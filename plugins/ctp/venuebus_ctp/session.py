@@ -52,7 +52,6 @@ class CtpSession:
         self._contracts: Contracts | None = None
         self._index = OrderIndex(ctx, self._config.account)
         self._converter = TickConverter(self._exchange, stale_after=self._config.stale_after)
-        self._epoch: tuple[int, int] | None = None
 
     # --- life -----------------------------------------------------------------------------------------------
 
@@ -130,15 +129,12 @@ class CtpSession:
     # --- what the trading side says ---------------------------------------------------------------------------
 
     def _on_login(self, login: RspUserLogin, first: bool) -> None:
-        epoch = (login.FrontID, login.SessionID)
         desk = self._desk
         if desk is not None:
-            used = desk.refs.highest if desk.refs is not None and epoch == self._epoch else 0
             # MaxOrderRef begins anew in every CTP session. Counted from the clock (hundredths of a second, twelve
-            # digits) a number is of one session only, so an order with it under another front and session is news.
-            used = max(used, self._ctx.now_ns() // REF_STEP_NS)
+            # digits) a number is of one session only, also for an order that was on its way when the front came back.
+            used = max(desk.refs.highest if desk.refs is not None else 0, self._ctx.now_ns() // REF_STEP_NS)
             desk.refs = OrderRefs(login.MaxOrderRef, asyncio.get_running_loop().time, used=used)
-        self._epoch = epoch
         self._converter.trading_day = login.TradingDay
         if not first:
             self._ctx.count("td_login_again")

@@ -23,6 +23,7 @@ from .tickets import CancelTicket, InsertTicket, VenueRefused
 
 T = TypeVar("T")
 ATTEMPTS = 3
+LATE_NS = 120_000_000_000  # how long a refusal may still come for a request that nobody waits for any more
 ASK_AGAIN_NS = 30_000_000_000
 UNANSWERED = 1.0  # seconds for which an unanswered order holds up the next one
 
@@ -48,6 +49,7 @@ class TradingLink:
         self._login: asyncio.Future[None] | None = None
         self._inserts: list[InsertTicket] = []
         self._cancels: list[CancelTicket] = []
+        self._late: list[tuple[float, InsertTicket | CancelTicket]] = []
         self._inserting = asyncio.Lock()
         self._querying = False
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -213,6 +215,7 @@ class TradingLink:
             return await self._outcome(ticket.report, max(0.0, timeout - UNANSWERED), f"order {key}")
         finally:
             self._inserts.remove(ticket)
+            self._give_up(ticket)
 
     async def _insert(
         self, ticket: InsertTicket, sending: Callable[[], None], written: Callable[[], None], timeout: float
@@ -253,6 +256,19 @@ class TradingLink:
             return await self._outcome(ticket.report, timeout, what)
         finally:
             self._cancels.remove(ticket)
+            self._give_up(ticket)
+
+    def _give_up(self, ticket: InsertTicket | CancelTicket) -> None:
+        """Remember a request that was never answered: its nameless refusal may still come, and not be another's."""
+        report = ticket.report
+        answered = report.done() and not report.cancelled() and not isinstance(report.exception(), OutcomeUnknown)
+        if not answered:
+            self._late.append((self._ctx.now_ns() + LATE_NS, ticket))
+
+    def _may_be_late(self, kind: type[InsertTicket | CancelTicket]) -> bool:
+        now = self._ctx.now_ns()
+        self._late = [(until, ticket) for until, ticket in self._late if until > now]
+        return any(isinstance(ticket, kind) for _, ticket in self._late)
 
     async def _write(self, data: bytes, written: Callable[[], None], what: str) -> None:
         try:
@@ -310,6 +326,8 @@ class TradingLink:
 
     def _order_report(self, row: OrderRow) -> None:
         key = key_of(row)
+        if self._late:
+            self._late = [(until, ticket) for until, ticket in self._late if not _answers(row, key, ticket)]
         for ticket in self._inserts:
             if ticket.key == key and not ticket.report.done():
                 ticket.report.set_result(row)
@@ -324,7 +342,7 @@ class TradingLink:
         if event.number == codes.FRONT_DOWN:
             self._front_lost()
         if event.order is None and not event.broadcast:
-            _nameless([ticket.report for ticket in open_], refusal)
+            _nameless([ticket.report for ticket in open_], refusal, doubtful=self._may_be_late(InsertTicket))
             return
         for ticket in open_:
             if ticket.is_meant(event):
@@ -338,7 +356,7 @@ class TradingLink:
         if event.number == codes.FRONT_DOWN:
             self._front_lost()
         if event.action is None and not event.broadcast:
-            _nameless([ticket.report for ticket in open_], refusal)
+            _nameless([ticket.report for ticket in open_], refusal, doubtful=self._may_be_late(CancelTicket))
             return
         for ticket in open_:
             if ticket.is_meant(event):
@@ -390,13 +408,19 @@ class TradingLink:
         self._fail_all("the socket was cut")
 
 
-def _nameless(waiting: list[asyncio.Future[OrderRow]], refusal: VenueRefused) -> None:
+def _nameless(waiting: list[asyncio.Future[OrderRow]], refusal: VenueRefused, *, doubtful: bool) -> None:
     """The gateway's own error names nothing: it is certain only where one request is unanswered."""
-    if len(waiting) == 1:
+    if len(waiting) == 1 and not doubtful:
         _fail(waiting[0], refusal)
         return
     for report in waiting:
-        _fail(report, OutcomeUnknown(f"one of {len(waiting)} requests was refused, not told which: {refusal}"))
+        _fail(report, OutcomeUnknown(f"one of several requests was refused, not told which: {refusal}"))
+
+
+def _answers(row: OrderRow, key: str, ticket: InsertTicket | CancelTicket) -> bool:
+    if isinstance(ticket, InsertTicket):
+        return ticket.key == key
+    return row.OrderStatus in ("0", "5") and ticket.concerns(row)
 
 
 def _refusal(ticket: InsertTicket) -> int:
