@@ -79,8 +79,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Nats]:
     server.kill()
 
 
-@contextlib.asynccontextmanager
-async def bridge_at(server: Nats, name: str = "one") -> AsyncIterator[Bridge]:
+def make_bridge(server: Nats, name: str = "one") -> Bridge:
     plugins = load_plugins()
     config = build_config(
         {
@@ -92,7 +91,12 @@ async def bridge_at(server: Nats, name: str = "one") -> AsyncIterator[Bridge]:
         },
         plugins.specs,
     )
-    bridge = Bridge(config, plugins)
+    return Bridge(config, plugins)
+
+
+@contextlib.asynccontextmanager
+async def bridge_at(server: Nats, name: str = "one") -> AsyncIterator[Bridge]:
+    bridge = make_bridge(server, name)
     await bridge.start()
     try:
         yield bridge
@@ -182,6 +186,25 @@ async def test_with_nats_killed_under_load_every_200_is_on_the_stream_once(serve
 async def test_with_nats_away_for_a_minute_under_load_every_200_is_on_the_stream_once(server: Nats) -> None:
     async with bridge_at(server) as bridge:
         await under_load(server, bridge, rate=200, seconds=75, away=(5, 60))
+
+
+async def test_before_nats_is_there_every_delivery_gets_503_and_is_taken_afterwards(server: Nats) -> None:
+    server.kill()
+    message = Desk(now_ns=time.time_ns).create()
+    bridge = make_bridge(server)
+    starting = asyncio.create_task(bridge.start())
+    try:
+        async with asyncio.timeout(30), aiohttp.ClientSession() as http:
+            while not bridge.http_url:  # noqa: ASYNC110 - its start waits for NATS
+                await asyncio.sleep(0)
+            assert await post(http, bridge, message) == 503
+            await server.start()
+            await starting
+            assert await post(http, bridge, message) == 200
+            assert await changes(server) == {message["msg_id"]: 1}
+    finally:
+        starting.cancel()
+        await bridge.stop()
 
 
 CONFIG = """
