@@ -128,7 +128,7 @@ class CtpSimulator:
             "plugin": "ctp", "td_url": f"ws://{host}:{port}/td/", "md_url": f"ws://{host}:{port}/md/",
             "user_id": USER, "password": PASSWORD, "broker_id": BROKER,
             "symbols": [symbol for symbol in self.counter.contracts if "-" not in symbol],
-            "query_interval": 1.1 / self.query_rate, "subscribe_interval": 0.1,
+            "query_interval": round(1.1 / self.query_rate, 4), "subscribe_interval": 0.1,
         }  # fmt: skip
 
     def describe(self) -> str:
