@@ -369,7 +369,10 @@ class SupportsWebhooks(Protocol):
 
 
 class VenueSimulator(Protocol):
-    """A venue of our own that speaks the real protocol over real sockets."""
+    """A venue of our own that speaks the real protocol over real sockets.
+
+    One of a venue that calls us has a method ``target(url)``, too: deliver to ``url`` from now on.
+    """
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 takes a free one."""

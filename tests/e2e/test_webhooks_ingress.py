@@ -433,6 +433,25 @@ async def test_too_many_get_429_with_the_time_to_come_back(nats_url: str, subjec
         assert 1 <= int(there.headers["Retry-After"]) <= 2
 
 
+async def test_more_at_once_than_memory_allows_get_503_and_may_come_back(
+    there: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("venuebus.webhooks.ingress.AT_ONCE", 1)
+    _, writer = await asyncio.open_connection("127.0.0.1", there.bridge.http.port)
+    writer.write(
+        b"POST /hooks/notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    )
+    async with asyncio.timeout(5):
+        while (answer := await there.post(note("m1")))[0] == 200:  # until the slow one has arrived
+            pass
+    assert answer == (503, {"error": "too many deliveries at once"})
+    assert there.headers["Retry-After"] == "1"
+    writer.close()
+    async with asyncio.timeout(5):
+        while (await there.post(note("m1")))[0] != 200:
+            pass
+
+
 async def test_connections_over_the_limit_are_told_503_and_the_others_go_on(
     nats_url: str, subject_prefix: str, tmp_path: Path
 ) -> None:
