@@ -721,3 +721,30 @@ async def test_a_nameless_refusal_that_comes_late_is_not_taken_for_the_next_orde
     sim.gateway_error(client, "RspOrderInsert", -1)  # the first one's
     with pytest.raises(OutcomeUnknown):
         await executing
+
+
+async def test_an_order_lives_and_ends_through_dirty_reports(connect: Connect, sim: CtpSimulator) -> None:
+    """Garbage names beside the true one, stray bytes, NaN: as a gateway older than its counter writes them."""
+    made = await connect()
+    sim.dirty = {"names", "surrogate", "nan"}
+    order = (await made.session.execute(made.submit())).order
+    assert (order.symbol, order.status) == ("au2712", OrderStatus.NEW)
+    done = await made.session.execute(made.instruct(Cancel(command_id="x", client_order_id="o1"), order=order))
+    assert done.order.status is OrderStatus.CANCELED
+    await made.session.execute(made.submit("m2709", price="3050"))
+    await made.ctx.until(lambda: made.ctx.of(Fill))
+    assert made.ctx.of(Fill)[0].symbol == "m2709"
+    assert made.ctx.dead_letters == []
+    assert sim.leaked == 0
+
+
+async def test_ids_that_cannot_be_sent_back_never_reach_the_gateway(connect: Connect, sim: CtpSimulator) -> None:
+    made = await connect()
+    order = (await made.session.execute(made.submit())).order
+    await made.close()
+    again = await connect()
+    order.extra = {"ExchangeID": "SHFE", "OrderSysID": "x" * 30}
+    with pytest.raises(CommandRejected) as caught:
+        await again.session.execute(again.instruct(Cancel(command_id="x", client_order_id="o1"), order=order))
+    assert caught.value.reason is Reason.UNKNOWN_ORDER
+    assert "ReqOrderAction" not in sim.received

@@ -51,10 +51,14 @@ class AccountView:
             RetryableError: one of them had no complete answer.
         """
         try:
-            orders = await self._trading.rows("ReqQryOrder", OrderRow, self._filter(), priority=SNAPSHOT)
-            trades = await self._trading.rows("ReqQryTrade", TradeRow, self._filter(), priority=SNAPSHOT)
-            held = await self._trading.rows("ReqQryInvestorPosition", PositionRow, self._filter(), priority=SNAPSHOT)
-            money = await self._trading.rows("ReqQryTradingAccount", AccountRow, self._filter(), priority=SNAPSHOT)
+            orders = await self._trading.queries.rows("ReqQryOrder", OrderRow, self._filter(), priority=SNAPSHOT)
+            trades = await self._trading.queries.rows("ReqQryTrade", TradeRow, self._filter(), priority=SNAPSHOT)
+            held = await self._trading.queries.rows(
+                "ReqQryInvestorPosition", PositionRow, self._filter(), priority=SNAPSHOT
+            )
+            money = await self._trading.queries.rows(
+                "ReqQryTradingAccount", AccountRow, self._filter(), priority=SNAPSHOT
+            )
         except VenueRefused as error:
             raise RetryableError(str(error)) from error
         now = self._ctx.now_ns()
@@ -77,7 +81,9 @@ class AccountView:
             order = self._index.report(row, now, reconciled=True)
             if order is None:
                 if name(row.InstrumentID, row.reserve1) is None:
-                    self._trading.unreadable(repr(row).encode("utf-8", "replace"), "an order without a usable name")
+                    self._trading.queries.unreadable(
+                        repr(row).encode("utf-8", "replace"), "an order without a usable name"
+                    )
                 continue
             if row.OrderStatus in ENDED or row.OrderStatus == "c":
                 known = self._ctx.find_order(account, venue_order_id=order.venue_order_id)
@@ -92,7 +98,7 @@ class AccountView:
             try:
                 fill = self._index.trade(row, now, reconciled=True, park=False)
             except ValueError as error:
-                self._trading.unreadable(repr(row).encode("utf-8", "replace"), str(error))
+                self._trading.queries.unreadable(repr(row).encode("utf-8", "replace"), str(error))
                 continue
             if fill is not None:
                 fills.append(fill)
@@ -111,7 +117,7 @@ class AccountView:
         """
         keys = _keys(key)
         try:
-            rows = await self._trading.rows(
+            rows = await self._trading.queries.rows(
                 "ReqQryOrder", OrderRow, self._filter(InstrumentID=key.symbol), priority=LOOKUP
             )
             row = _find(rows, keys) or _sent_as(rows, key)
@@ -120,7 +126,7 @@ class AccountView:
             trades: list[TradeRow] = []
             if row.VolumeTraded > 0:
                 narrowed = self._filter(InstrumentID=key.symbol)
-                trades = await self._trading.rows("ReqQryTrade", TradeRow, narrowed, priority=LOOKUP)
+                trades = await self._trading.queries.rows("ReqQryTrade", TradeRow, narrowed, priority=LOOKUP)
         except VenueRefused as error:
             raise RetryableError(str(error)) from error
         now = self._ctx.now_ns()
@@ -202,7 +208,7 @@ class AccountView:
         if request.symbol is None:
             raise BadField("symbol", f"{what} needs one")
         filters = make_filter("ReqQryDepthMarketData", {"InstrumentID": request.symbol})
-        rows = await self._trading.rows("ReqQryDepthMarketData", Depth, filters, priority=ASKED)
+        rows = await self._trading.queries.rows("ReqQryDepthMarketData", Depth, filters, priority=ASKED)
         now = self._ctx.now_ns()
         found = [row for row in rows if name(row.InstrumentID, row.reserve1) == request.symbol]
         if what == "book":
@@ -235,7 +241,7 @@ class AccountView:
         for field, value in given.items():
             if field in allowed and field not in fields and value is not None:
                 fields[field] = value
-        rows = await self._trading.query(wanted, make_filter(wanted, fields), priority=ASKED)
+        rows = await self._trading.queries.query(wanted, make_filter(wanted, fields), priority=ASKED)
         return [protocol.native(row) for row in rows]
 
     async def _change_password(self, fields: dict[str, Any]) -> list[Any]:
@@ -248,7 +254,7 @@ class AccountView:
             BrokerID=own.BrokerID, UserID=self._ctx.config.user_id,
             OldPassword=fields["OldPassword"], NewPassword=fields["NewPassword"],
         )  # fmt: skip
-        rows = await self._trading.query(PASSWORD, update, priority=ASKED)
+        rows = await self._trading.queries.query(PASSWORD, update, priority=ASKED)
         return [protocol.native(row) for row in rows]
 
 

@@ -72,10 +72,12 @@ class Contracts:
         """
         now = self._ctx.now_ns()
         found = []
-        for row in await self._trading.rows("ReqQryInstrument", InstrumentRow, filters, priority=priority):
+        for row in await self._trading.queries.rows("ReqQryInstrument", InstrumentRow, filters, priority=priority):
             instrument, contract = to_instrument(row, now), to_contract(row)
             if instrument is None:
-                self._trading.unreadable(repr(row).encode("utf-8", "replace"), "a contract without a usable name")
+                self._trading.queries.unreadable(
+                    repr(row).encode("utf-8", "replace"), "a contract without a usable name"
+                )
                 continue
             if contract is not None:
                 self._known[instrument.symbol] = contract

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from venuebus import Accepted, CommandRejected, Instruction, NotSent, OutcomeUnknown, RetryableError, VenueContext
 from venuebus_schemas import Amend, Cancel, CancelAll, Order, OrderStatus, OrderType, Reason, Submit
 
-from . import codes
+from . import cancels, codes
 from .config import AmendParams, CtpConfig, SubmitParams
 from .contracts import Contracts
 from .convert import (
@@ -22,15 +22,13 @@ from .convert import (
     reason_of,
     to_order,
 )
-from .index import OrderIndex, keys_of
+from .index import OrderIndex
 from .messages import OrderRow
 from .ordering import Account, exchange_for, read_params, to_input_order
 from .orderrefs import OrderRefs
 from .requests import Filter, InputOrder, InputOrderAction
 from .tickets import VenueRefused
 from .trading import TradingLink
-
-SYS_ID_WIDTH = 12  # the exchanges' ids are right-aligned with blanks, and a cancel has to repeat them so
 
 
 class Desk:
@@ -227,7 +225,7 @@ class Desk:
 
     async def cancel(self, instruction: Instruction, cancel: Cancel) -> Accepted:
         """Cancel one order; see `SupportsOrders.execute` for the errors."""
-        actions = self._actions(instruction.order, cancel)
+        actions = self._cancels_of(instruction.order, cancel)
         row = await self._cancel(actions, instruction.sending)
         now = self._ctx.now_ns()
         entry = self._index.entry(key_of(row))
@@ -253,63 +251,24 @@ class Desk:
         assert refusal is not None
         raise self._refused(refusal) from refusal
 
-    def _actions(self, order: Order | None, cancel: Cancel) -> list[InputOrderAction]:
-        """Return the cancel by every key that is known, the exchange's first."""
+    def _cancels_of(self, order: Order | None, cancel: Cancel) -> list[InputOrderAction]:
         row = self._index.row_of(order) if order is not None else None
         given = cancel.venue_order_id or ""
         if row is None and given:
             entry = self._index.entry(given)
             row = entry.row if entry is not None else None
         if row is not None:
-            return self._actions_of_row(row)
+            return cancels.of_row(self.account, row)
         if order is not None:
-            return self._actions_of_order(order)
+            return cancels.of_order(self.account, order, self._contracts.exchange(order.symbol))
         raise CommandRejected(Reason.UNKNOWN_ORDER, f"no order {cancel.client_order_id or given} in this account")
-
-    def _actions_of_row(self, row: OrderRow) -> list[InputOrderAction]:
-        actions = []
-        if row.OrderSysID.strip("\0 "):
-            actions.append(self._action(row.InstrumentID, row.ExchangeID, OrderSysID=row.OrderSysID))
-        if row.OrderRef.strip():
-            actions.append(self._action(
-                row.InstrumentID, row.ExchangeID,
-                FrontID=row.FrontID, SessionID=row.SessionID, OrderRef=row.OrderRef,
-            ))  # fmt: skip
-        return actions
-
-    def _actions_of_order(self, order: Order) -> list[InputOrderAction]:
-        extra = order.extra or {}
-        ref, sys_id = keys_of(order)
-        exchange = extra.get("ExchangeID") or (sys_id or "").partition(":")[0] or self._contracts.exchange(order.symbol)
-        if not exchange:
-            raise CommandRejected(Reason.UNKNOWN_SYMBOL, f"no exchange known for {order.symbol}")
-        actions = []
-        if sys_id is not None:
-            raw = extra.get("OrderSysID") or sys_id.partition(":")[2].rjust(SYS_ID_WIDTH)
-            actions.append(self._action(order.symbol, exchange, OrderSysID=raw))
-        if ref is not None and ref.count(":") == 2:
-            front, session, number = ref.split(":")
-            actions.append(self._action(
-                order.symbol, exchange,
-                FrontID=int(front), SessionID=int(session), OrderRef=extra.get("OrderRef", number),
-            ))  # fmt: skip
-        if not actions:
-            raise CommandRejected(Reason.UNKNOWN_ORDER, "the order has no id at the counter yet")
-        return actions
-
-    def _action(self, symbol: str, exchange: str, **keys: object) -> InputOrderAction:
-        account = self.account
-        return InputOrderAction(
-            BrokerID=account.broker_id, InvestorID=account.investor_id, UserID=account.user_id, ExchangeID=exchange,
-            InstrumentID=symbol, ActionFlag="0", **keys,  # type: ignore[arg-type]
-        )  # fmt: skip
 
     async def cancel_all(self, instruction: Instruction, command: CancelAll) -> Accepted:
         """Ask for the open orders, external ones too, and cancel each; the text counts both ends."""
         own = self.account
         filters = Filter(BrokerID=own.broker_id, InvestorID=own.investor_id, InstrumentID=command.symbol)
         try:
-            rows = await self._trading.rows("ReqQryOrder", OrderRow, filters, priority=0)
+            rows = await self._trading.queries.rows("ReqQryOrder", OrderRow, filters, priority=0)
         except VenueRefused as refusal:
             raise self._refused(refusal) from refusal
         except RetryableError as error:
@@ -319,9 +278,7 @@ class Desk:
         open_ = [row for row in last.values() if row.OrderStatus not in ENDED and not _is_spent(row)]
         if not open_:
             return Accepted(text="canceled 0 of 0 open orders")
-        ends = await asyncio.gather(
-            *(self._cancel(self._actions_of_row(row), instruction.sending) for row in open_), return_exceptions=True
-        )
+        ends = await asyncio.gather(*(self._cancel_row(row, instruction) for row in open_), return_exceptions=True)
         failed = [end for end in ends if isinstance(end, BaseException)]
         if len(failed) == len(open_) and all(isinstance(end, NotSent) for end in failed):
             raise NotSent(str(failed[0]))
@@ -332,6 +289,9 @@ class Desk:
         if unknown:
             raise OutcomeUnknown(text)
         return Accepted(text=text)
+
+    async def _cancel_row(self, row: OrderRow, instruction: Instruction) -> OrderRow:
+        return await self._cancel(cancels.of_row(self.account, row), instruction.sending)
 
     # --- amend ----------------------------------------------------------------------------------------------
 
@@ -378,7 +338,7 @@ class Desk:
         assert entry is not None
         entry.replaced_by_us = True
         try:
-            ended = await self._cancel(self._actions_of_row(old), instruction.sending)
+            ended = await self._cancel(cancels.of_row(self.account, old), instruction.sending)
         except BaseException:
             entry.replaced_by_us = False
             self._pass(instruction)

@@ -172,7 +172,7 @@ class CtpSession:
         try:
             fill = self._index.trade(row, self._ctx.now_ns())
         except ValueError as error:
-            self._open_trading().unreadable(repr(row).encode("utf-8", "replace"), str(error))
+            self._open_trading().queries.unreadable(repr(row).encode("utf-8", "replace"), str(error))
             return True
         if fill is None:
             return False

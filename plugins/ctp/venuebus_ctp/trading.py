@@ -1,11 +1,9 @@
-"""The trading socket: login, one query at a time, and who waits for which order's or cancel's first answer."""
+"""The trading socket: login, and who waits for which order's or cancel's first answer."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import aiohttp
@@ -18,11 +16,11 @@ from .config import CtpConfig
 from .convert import key_of, order_key
 from .link import Link
 from .messages import OrderRow, RspUserLogin, TradeRow
-from .requests import Filter, InputOrder, InputOrderAction, Outgoing
+from .queries import Queries
+from .requests import InputOrder, InputOrderAction
 from .tickets import CancelTicket, InsertTicket, VenueRefused
 
 T = TypeVar("T")
-ATTEMPTS = 3
 LATE_NS = 120_000_000_000  # how long a refusal may still come for a request that nobody waits for any more
 ASK_AGAIN_NS = 30_000_000_000
 UNANSWERED = 1.0  # seconds for which an unanswered order holds up the next one
@@ -45,18 +43,14 @@ class TradingLink:
         self._on_order, self._on_trade, self._on_login = on_order, on_trade, on_login
         self.protocol = protocol.TdProtocol(first_request_id=1 + ctx.now_ns() // 1_000_000 % 1_000_000_000)
         self.link = Link("td", http, self._receive, self._lost)
+        self.queries = Queries(ctx, self.protocol, self.link, self._front_lost)
         self.front_down = False
         self._login: asyncio.Future[None] | None = None
         self._inserts: list[InsertTicket] = []
         self._cancels: list[CancelTicket] = []
         self._late: list[tuple[float, InsertTicket | CancelTicket]] = []
         self._inserting = asyncio.Lock()
-        self._querying = False
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._order = 0
         self._asked_again = 0
-        self._answered: asyncio.Future[protocol.Query] | None = None
-        self._progress: Callable[[], None] | None = None
 
     # --- login ----------------------------------------------------------------------------------------------
 
@@ -98,96 +92,6 @@ class TradingLink:
         if found is None:
             raise RetryableError("td: not logged in")
         return found
-
-    # --- queries --------------------------------------------------------------------------------------------
-
-    async def query(self, request: str, filters: Outgoing | None = None, *, priority: int = 1) -> list[bytes]:
-        """Return all rows of a query, still encoded; lower ``priority`` goes first.
-
-        One at a time, at the configured pace; "too fast" and "busy" are asked again after growing pauses.
-
-        Raises:
-            RetryableError: no complete answer. VenueRefused: the counter refuses the query.
-        """
-        for attempt in range(1, ATTEMPTS + 1):
-            async with self._turn(priority):
-                query = await self._ask(request, filters or Filter())
-            if query.number == 0:
-                return query.rows
-            if query.number == codes.FRONT_DOWN:
-                self._front_lost()
-                raise RetryableError(f"{request}: {codes.describe(query.number, query.text)}")
-            if query.number not in codes.QUERY_RETRYABLE:
-                raise VenueRefused(query.number, query.text)
-            self._ctx.count("query_busy")
-            self._ctx.limits.ban(self._config.query_interval * attempt, "query")
-        raise RetryableError(f"{request}: {codes.describe(query.number, query.text)}, {ATTEMPTS} times")
-
-    async def rows(self, request: str, kind: type[T], filters: Outgoing | None = None, *, priority: int = 1) -> list[T]:
-        """Return all rows of a query as structs; what cannot be read is kept as a dead letter and counted.
-
-        Raises:
-            RetryableError: no complete answer. VenueRefused: the counter refuses the query.
-        """
-        decoded = []
-        for raw in await self.query(request, filters, priority=priority):
-            try:
-                decoded.append(protocol.row(raw, kind))
-            except ValueError as error:
-                self.unreadable(raw, f"{request}: {error}")
-        return decoded
-
-    def unreadable(self, raw: bytes, text: str) -> None:
-        """Keep what could not be understood."""
-        self._ctx.count("unreadable")
-        self._ctx.dead_letter(raw, text, content_type="application/json")
-
-    @asynccontextmanager
-    async def _turn(self, priority: int) -> AsyncIterator[None]:
-        if self._querying:
-            self._order += 1
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            heapq.heappush(self._waiting, (priority, self._order, waiter))
-            try:
-                await waiter
-            except asyncio.CancelledError:
-                if waiter.done() and not waiter.cancelled():
-                    self._next_turn()
-                raise
-        self._querying = True
-        try:
-            yield
-        finally:
-            self._next_turn()
-
-    def _next_turn(self) -> None:
-        while self._waiting:
-            waiter = heapq.heappop(self._waiting)[2]
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-        self._querying = False
-
-    async def _ask(self, request: str, filters: Outgoing) -> protocol.Query:
-        await self._ctx.limits.acquire("query")
-        if not self.link.is_open:
-            raise RetryableError("td: the socket is closed")
-        loop = asyncio.get_running_loop()
-        query, data = self.protocol.start(request, filters)
-        self._answered = loop.create_future()
-        timeout = self._config.query_timeout
-        try:
-            await self.link.send(data)
-            async with asyncio.timeout(timeout) as scope:
-                self._progress = lambda: scope.reschedule(loop.time() + timeout)
-                return await self._answered
-        except TimeoutError as error:
-            self._ctx.count("query_timeout")
-            text = f"{request}: no complete answer within {timeout:g} s ({len(query.rows)} rows)"
-            raise RetryableError(text, reason=Reason.TIMEOUT) from error
-        finally:
-            self.protocol.give_up()
-            self._answered = self._progress = None
 
     # --- orders ---------------------------------------------------------------------------------------------
 
@@ -295,11 +199,9 @@ class TradingLink:
             case protocol.TradeReport():
                 self._on_trade(event.row)
             case protocol.QueryRow():
-                if self._progress is not None:
-                    self._progress()
+                self.queries.got_row()
             case protocol.QueryEnded():
-                if self._answered is not None and not self._answered.done():
-                    self._answered.set_result(event.query)
+                self.queries.ended(event.query)
             case protocol.InsertRefused():
                 self._insert_refused(event)
             case protocol.ActionRefused():
@@ -309,7 +211,7 @@ class TradingLink:
             case protocol.LoginRefused():
                 self._login_refused(event)
             case protocol.Unreadable():
-                self.unreadable(event.raw, event.text)
+                self.queries.unreadable(event.raw, event.text)
                 self._ask_again()
             case protocol.GatewayError():
                 self._ctx.count("gateway_error")
@@ -401,8 +303,7 @@ class TradingLink:
             _fail(ticket.report, OutcomeUnknown(f"order {ticket.key}: {why}", reason=Reason.NOT_CONNECTED))
         for cancel in self._cancels:
             _fail(cancel.report, OutcomeUnknown(f"cancel: {why}", reason=Reason.NOT_CONNECTED))
-        if self._answered is not None:
-            _fail(self._answered, RetryableError(f"query: {why}"))
+        self.queries.fail(why)
 
     def _lost(self) -> None:
         self._fail_all("the socket was cut")
