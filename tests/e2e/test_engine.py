@@ -561,9 +561,11 @@ async def test_a_link_lost_after_the_write_is_unknown_within_a_second(bench: Ben
     bench.venue.sessions[-1].done.set()
     await bench.until(lambda: bench.results("l1") and bench.results("l2"))
     assert time.monotonic() - cut < 1.0
-    await bench.result("l1", ("unknown", "timeout", None), ("accepted", None, "query"))
+    # The new session may know the order before the old one is given up: then it never was unknown.
+    await bench.until(lambda: bench.results("l1")[-1] == ("accepted", None, "query"))
     await bench.result("l2", ("unknown", "timeout", None), ("rejected", "timeout", "query"))
-    assert bench.statuses("l1") == ["pending_new", "unknown", "new"]
+    assert [status for status in bench.statuses("l1") if status != "unknown"] == ["pending_new", "new"]
+    assert [event["seq"] for event in bench.of("result", "l1")] in ([1], [1, 2])
     assert len(bench.venue.sessions) == 2
 
 

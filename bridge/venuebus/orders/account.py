@@ -135,9 +135,9 @@ class Account:
 
     def put_result(self, result: Result) -> None:
         """Put the outcome of a command on the bus."""
-        self._note(result)
         mid = f"result-{result.command_id}-{result.verb}-{result.status}-{result.resolved_by or ''}"
         self.put("result", result.command_id, result, mid)
+        self._note(result)
 
     def _note(self, result: Result) -> None:
         if result.status is ResultStatus.UNKNOWN:
@@ -168,7 +168,7 @@ class Account:
         if kind == "order":
             event.seq = self._order_seqs[key] = self._order_seqs.get(key, 0) + 1
         elif kind == "result":
-            event.seq = 2 if getattr(event, "resolved_by", None) is not None else 1
+            event.seq = 2 if key in self.told_unknown else 1
         else:
             event.seq = self._seqs[kind, key] = self._seqs.get((kind, key), 0) + 1
             if len(self._seqs) > MAX_SEQS:  # forwards come with an id each

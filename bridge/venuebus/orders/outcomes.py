@@ -92,12 +92,13 @@ class Outcomes:
 
     def _answered_by_push(self, job: Job, order: Order) -> None:
         # The answer is lost, but the venue has told the order's state: nothing is unknown.
+        source = ResolvedBy.QUERY if order.reconciled else ResolvedBy.PUSH
         if order.status is OrderStatus.REJECTED:
             reason, status = order.reason or Reason.VENUE_REJECTED, ResultStatus.REJECTED
-            self.finish(job, status, reason=reason, text=order.text, resolved_by=ResolvedBy.PUSH)
+            self.finish(job, status, reason=reason, text=order.text, resolved_by=source)
             return
         venue_order_id = order.venue_order_id
-        self.finish(job, ResultStatus.ACCEPTED, venue_order_id=venue_order_id, resolved_by=ResolvedBy.PUSH)
+        self.finish(job, ResultStatus.ACCEPTED, venue_order_id=venue_order_id, resolved_by=source)
 
     @staticmethod
     def _ended(job: Job, command: Submit, status: OrderStatus, reason: Reason, text: str) -> Order:
