@@ -34,7 +34,7 @@ def command_attempts(
     def may_retry(error: BaseException) -> bool:
         return isinstance(error, NotSent) or (idempotent and isinstance(error, OutcomeUnknown))
 
-    backoff = wait_exponential_jitter(initial=0.05, max=2.0, jitter=0.05)
+    backoff = wait_exponential_jitter(multiplier=0.05, max=2.0, jitter=0.05)
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome is not None else None

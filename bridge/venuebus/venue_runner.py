@@ -343,7 +343,7 @@ class VenueRunner:
                     open_orders=len(account.tracker.open), open_claims=len(account.open_claims),
                     seconds=round(time.monotonic() - started, 3),
                 )  # fmt: skip
-        self.sessions.halted = all(account.halted for account in self.accounts.values())
+        self.sessions.halted = bool(self.accounts) and all(account.halted for account in self.accounts.values())
         for account in self.accounts.values():
             self.resolver.recover(account)
 

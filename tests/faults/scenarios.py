@@ -82,9 +82,10 @@ async def cut_in_the_middle(w: World) -> None:
 async def cut_before_the_answer(w: World) -> None:
     await w.ready()
     w.fault("order.create.answer", "cut")
+    w.fault("ws.notification", "drop", times=5)  # a push would prove the order before anybody has to ask
     await w.buy("a1")
     await w.result("a1", "unknown", timeout=3)
-    await w.result("a1", "accepted", timeout=6)
+    await w.result("a1", "accepted", resolved_by="query", timeout=6)
     assert w.sim.submits_by_client_id["a1"] == 1
     await w.order("a1", "new")
 

@@ -184,20 +184,21 @@ class World:
         """Read a stream as a strategy should: what JetStream refused never happened, though core NATS showed it."""
         js = self.client.jetstream()
         subscription = None
+        seen = 0
         while True:
             try:
                 if subscription is None:
                     subscription = await js.pull_subscribe(f"vb.v1.{STREAMS[stream]}.>", "observer", stream=stream)
-                messages = await subscription.fetch(200, timeout=0.5)
+                for message in await subscription.fetch(200, timeout=0.5):
+                    if message.metadata.sequence.stream > seen:
+                        seen = message.metadata.sequence.stream
+                        self.events.append((str(message.subject), json.loads(message.data)))
+                    await message.ack()
             except TimeoutError:
                 continue
             except (nats.js.errors.Error, nats.errors.Error):
                 subscription = None
                 await asyncio.sleep(0.05)
-                continue
-            for message in messages:
-                self.events.append((str(message.subject), json.loads(message.data)))
-                await message.ack()
             self._changed.set()
 
     async def until(self, condition: Callable[[], Any], timeout: float = 15.0, what: str = "") -> Any:

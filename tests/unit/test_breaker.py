@@ -10,7 +10,7 @@ def opened() -> tuple[Breaker, list[float]]:
     breaker = Breaker(clock=lambda: now[0])
     for _ in range(FAILURES):
         assert breaker.allows("submit")
-        breaker.failed("submit", "no answer", 1.0)
+        breaker.failed("submit", "no answer")
     return breaker, now
 
 
@@ -26,9 +26,9 @@ def test_failures_in_a_row_open_it_for_their_operation_only() -> None:
 def test_one_answer_starts_the_count_again() -> None:
     breaker = Breaker(clock=lambda: 0.0)
     for _ in range(FAILURES - 1):
-        breaker.failed("submit", "x", 1.0)
+        breaker.failed("submit", "x")
     breaker.worked("submit")
-    breaker.failed("submit", "x", 1.0)
+    breaker.failed("submit", "x")
     assert breaker.allows("submit")
 
 
@@ -47,7 +47,7 @@ def test_a_failing_probe_keeps_it_open() -> None:
     now[0] += REST
     assert breaker.allows("submit")
     now[0] += 1.0
-    breaker.failed("submit", "still nothing", 1.0)
+    breaker.failed("submit", "still nothing")
     now[0] += REST - 0.1
     assert not breaker.allows("submit")
     now[0] += 0.2

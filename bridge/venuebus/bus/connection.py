@@ -97,6 +97,7 @@ class Connection:
         self.clock_offset_ns = 0
         self._closing = False
         self._up = False
+        self._waiting: set[asyncio.Timeout] = set()
 
     @property
     def is_up(self) -> bool:
@@ -182,10 +183,14 @@ class Connection:
         Raises:
             BusUnavailable: certainly not stored. InDoubt: no answer. Refused: certainly not stored, with the code.
         """
+        limit = timeout or self._request_timeout
         try:
-            answer = await self.control.request(
-                subject, data, headers=headers, timeout=timeout or self._request_timeout
-            )
+            async with asyncio.timeout(limit) as scope:
+                self._waiting.add(scope)
+                try:
+                    answer = await self.control.request(subject, data, headers=headers, timeout=limit)
+                finally:
+                    self._waiting.discard(scope)
         except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
             raise BusUnavailable("NATS is away") from error
         except nats.errors.NoRespondersError as error:
@@ -281,6 +286,8 @@ class Connection:
         if self._up and not self._closing:
             self._up = False
             log.warning("NATS is away, reconnecting")
+            for scope in list(self._waiting):  # an answer that was on its way will not come on the next connection
+                scope.reschedule(asyncio.get_running_loop().time())
             for listener in self.on_change:
                 listener(False)
 

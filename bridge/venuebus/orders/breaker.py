@@ -29,7 +29,7 @@ class Breaker:
         self._open_until[operation] = now + REST  # the probe's own failure keeps it open, its success closes it
         return True
 
-    def failed(self, operation: str, text: str, seconds: float) -> None:
+    def failed(self, operation: str, text: str) -> None:
         """Count a failure that proves nothing about the command itself."""
         count = self._failures[operation] = self._failures.get(operation, 0) + 1
         self._last[operation] = text

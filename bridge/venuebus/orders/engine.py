@@ -394,7 +394,6 @@ class Engine:
                 current = self._gate.session()
                 if current is None or not isinstance(current[0], SupportsOrders):
                     raise NotSent(f"{self.venue} is not connected")
-                started = time.monotonic()
                 try:
                     accepted = await attempt.run(
                         current[0],
@@ -405,7 +404,8 @@ class Engine:
                     )
                 except (NotSent, OutcomeUnknown) as error:
                     job.doubt = error if isinstance(error, OutcomeUnknown) else job.doubt
-                    self.breaker.failed(job.verb, str(error), time.monotonic() - started)
+                    if attempt.sent_at is not None:  # what never started says nothing about the venue
+                        self.breaker.failed(job.verb, str(error))
                     raise
                 except CommandRejected:
                     if attempt.sent_at is not None:

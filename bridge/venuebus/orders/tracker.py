@@ -344,6 +344,9 @@ def _number(text: str | None) -> Decimal:
 
 
 _ZERO = Decimal(0)
+_NUMBERS = frozenset(
+    {"quantity", "quote_quantity", "filled_quantity", "leaves_quantity", "price", "trigger_price", "avg_fill_price"}
+)
 _COMPARED = tuple(
     name
     for name in Order.__struct_fields__
@@ -365,7 +368,8 @@ _COMPARED = tuple(
 
 def _same(known: Order, merged: Order) -> bool:
     for name in _COMPARED:
-        if getattr(known, name) != getattr(merged, name):
+        before, after = getattr(known, name), getattr(merged, name)
+        if before != after and not (name in _NUMBERS and before and after and _number(before) == _number(after)):
             if name == "venue_status" and known.status is merged.status:
                 continue
             return False
