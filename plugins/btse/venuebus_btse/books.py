@@ -32,7 +32,7 @@ class Half:
     alike.
     """
 
-    __slots__ = ("_bids", "_keys", "_levels", "_prices")
+    __slots__ = ("_bids", "_keys", "_prices", "_sizes")
 
     def __init__(self, *, bids: bool) -> None:
         self._bids = bids
@@ -42,7 +42,7 @@ class Half:
         """Forget every level."""
         self._keys: list[Decimal] = []
         self._prices: list[str] = []
-        self._levels: dict[str, TextLevel] = {}
+        self._sizes: dict[str, str] = {}
 
     def update(self, side: list[TextLevel]) -> bool:
         """Put each size at its price; 0 takes the level away. "59252.5" and "59252.50" are one level.
@@ -53,45 +53,55 @@ class Half:
         Raises:
             Malformed: one is no number, negative, or a price of 0.
         """
+        sizes = [size for _, size in side]
+        text = ",".join(sizes)
         # One look at all sizes costs a third of a look at each; prices that are in the book have been looked at.
-        sizes = ",".join([size for _, size in side])
-        if not PLAIN_LIST(sizes) or sizes.count(",") >= len(side):
+        if not PLAIN_LIST(text) or text.count(",") >= len(side):
             clean_side(side)
-        levels, moved = self._levels, False
-        for at, level in enumerate(side):
-            price, size = level
-            if price in levels and size not in ZEROS:
-                levels[price] = level
-            else:
-                price = clean_price(price)
-                side[at] = level = (price, "0" if size in ZEROS else size)
-                self._place(level)
-                moved = True
-        return moved
+        elif ZEROS.isdisjoint(sizes):
+            count = len(self._sizes)
+            self._sizes.update(side)
+            if len(self._sizes) == count:
+                return False
+            while len(self._sizes) > count:  # a dict keeps its order, so these are the new ones
+                self._sizes.popitem()
+        return self._place_all(side)
 
-    def _place(self, level: TextLevel) -> None:
-        key = Decimal(level[0])
+    def _place_all(self, side: list[TextLevel]) -> bool:
+        for at, (price, size) in enumerate(side):
+            if size in ZEROS:
+                size = "0"
+            elif price in self._sizes:
+                self._sizes[price] = size
+                continue
+            side[at] = (clean_price(price), size)
+            self._place(*side[at])
+        return bool(side)
+
+    def _place(self, price: str, size: str) -> None:
+        key = Decimal(price)
         if self._bids:
             key = key.copy_negate()  # unary minus would round to 28 digits
         at = bisect_left(self._keys, key)
         if at < len(self._keys) and self._keys[at] == key:
-            del self._levels[self._prices[at]]
-            if level[1] == "0":
+            del self._sizes[self._prices[at]]
+            if size == "0":
                 del self._keys[at], self._prices[at]
                 return
-            self._prices[at] = level[0]
-        elif level[1] == "0":
+            self._prices[at] = price
+        elif size == "0":
             return
         else:
             self._keys.insert(at, key)
-            self._prices.insert(at, level[0])
-        self._levels[level[0]] = level
+            self._prices.insert(at, price)
+        self._sizes[price] = size
         if len(self._keys) > MAX_LEVELS:
-            del self._keys[-1], self._levels[self._prices.pop()]
+            del self._keys[-1], self._sizes[self._prices.pop()]
 
     def top(self, depth: int) -> list[TextLevel]:
         """Return the best ``depth`` levels, best first."""
-        return list(map(self._levels.__getitem__, self._prices[:depth]))
+        prices = self._prices[:depth]
+        return list(zip(prices, map(self._sizes.__getitem__, prices), strict=True))
 
     @property
     def levels(self) -> list[TextLevel]:
