@@ -83,7 +83,7 @@ class Feeds:
 
 async def throughput(world: World, *, quick: bool, kinds: list[str] | None = None) -> list[Row]:
     """Frames as fast as they are taken, relay and bridge in turns."""
-    frames, turns = (10_000, 3) if quick else (60_000, 9)
+    frames, turns = (10_000, 3) if quick else (50_000, 7)
     rows = []
     async with Feeds.open(world) as feeds:
         for kind in kinds or list(TOPICS):
@@ -115,7 +115,7 @@ def _rates(kind: str, pairs: list[tuple[dict[str, Any], dict[str, Any]]], note: 
 
 async def latency(world: World, *, quick: bool) -> list[Row]:
     """Book deltas at 2,000 a second: what the bridge adds to the relay's latency."""
-    frames, turns = (4_000, 2) if quick else (8_000, 5)
+    frames, turns = (4_000, 2) if quick else (6_000, 5)
     added: dict[float, list[float]] = {0.5: [], 0.99: []}
     own: dict[float, list[float]] = {0.5: [], 0.99: []}
     relays: dict[float, list[float]] = {0.5: [], 0.99: []}

@@ -45,7 +45,7 @@ async def flood(world: World, *, quick: bool) -> list[Row]:
             await venues.ask("subscribed", simulator=0, topics=2)
             await _deltas(venues, counter, 20_000)
             before = bridge.peak
-            for _ in range(1 if quick else 4):  # until every buffer has been full once
+            for _ in range(1 if quick else 6):  # until every buffer has been full once
                 filled = await _stall(world, venues, bridge, 1)
             twice = await _stall(world, venues, bridge, 2)
             after = await _deltas(venues, counter, 5_000)

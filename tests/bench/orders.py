@@ -42,7 +42,7 @@ class Desk:
     async def run(self, rate: float, seconds: float) -> list[Way]:
         """Send orders; return what became of each, in the order of publication."""
         rows: list[list[Any]] = await self._trader.ask(
-            "run", venues=self._names, rate=rate, commands=int(rate * seconds), patience=20 + seconds
+            "run", venues=self._names, rate=rate, commands=int(rate * seconds), patience=10 + seconds
         )
         bytes_at = await self._venues.ask("first_bytes")
         return [
@@ -59,7 +59,7 @@ async def latency(world: World, *, quick: bool) -> list[Row]:
     """50 commands a second to one account."""
     async with Desk.open(world, 1) as desk:
         await desk.run(50, 1)
-        ways = await desk.run(50, 5 if quick else 20)
+        ways = await desk.run(50, 5 if quick else 15)
     group = "Orders at 50 commands/s, one account, R1 file storage"
     if world.sync == "always":
         group += ", every message synced to the disk"
@@ -79,7 +79,7 @@ async def sustained(world: World, *, quick: bool) -> list[Row]:
     """500 commands a second over ten accounts: the latency of the last third beside that of the first."""
     async with Desk.open(world, 10) as desk:
         await desk.run(100, 1)
-        ways = await desk.run(500, 6 if quick else 20)
+        ways = await desk.run(500, 6 if quick else 10)
     third = len(ways) // 3
     firsts = [way.first_byte for way in ways]
     group = "Orders at 500 commands/s over 10 accounts"

@@ -55,7 +55,7 @@ class Venues:
         simulator = BtseSimulator(
             request.get("symbols", ["BTC-USD"]), symbol_count=request.get("symbol_count"), depth=60,
             users=[User(name, {key: API_SECRET}) for name, key in names],
-            quirks=Quirks(plain_topic=0, bare_trade_topic=0), limits=RateRules(enabled=False),
+            quirks=Quirks(plain_topic=0, bare_trade_topic=0), limits=RateRules(enabled=False), idle_timeout=3600.0,
         )  # fmt: skip
         await simulator.start()
         self.simulators.append(simulator)
