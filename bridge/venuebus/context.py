@@ -57,22 +57,23 @@ class Context:
         if not self.alive:
             return
         self.received += 1
-        if event.__class__ in _MARKET:
-            self._publish_market(event)
+        try:
+            if event.__class__ in _MARKET:
+                self._publish_market(event)
+            elif isinstance(event, AccountEvent):
+                self._publish_account(event)
+            else:
+                raise TypeError(f"a plugin cannot publish {type(event).__name__}")
+        except (ValueError, TypeError, ArithmeticError) as error:
+            self.count("event_refused")
+            self.dead_letter(repr(event).encode("utf-8", "replace"), f"the plugin published a bad event: {error}")
+
+    def _publish_account(self, event: AccountEvent) -> None:
+        account = self._accounts.get(event.account) if event.account else self._only_account()
+        if account is None:
+            self.count("event_of_unknown_account")
             return
-        if isinstance(event, AccountEvent):
-            account = self._accounts.get(event.account) if event.account else self._only_account()
-            if account is None:
-                self.count("event_of_unknown_account")
-                return
-            try:
-                account.publish(event)
-            except (ValueError, TypeError, ArithmeticError) as error:
-                self.count("event_refused")
-                self.dead_letter(repr(event).encode("utf-8", "replace"), f"the plugin published a bad event: {error}")
-            return
-        self.count("event_refused")
-        self.dead_letter(repr(event).encode("utf-8", "replace"), f"a plugin cannot publish {type(event).__name__}")
+        account.publish(event)
 
     def _only_account(self) -> Account | None:
         return next(iter(self._accounts.values())) if len(self._accounts) == 1 else None

@@ -17,6 +17,8 @@ import structlog
 from venuebus_schemas import Bar, Book, BookDelta, Encoding, Event, Instrument, Quote, Subjects, Ticker, Trade
 from venuebus_schemas.codec import encode_json, encode_msgpack
 
+from .boundary import check_market
+
 log = structlog.get_logger("venuebus.outbox")
 
 CONFLATED: frozenset[type[Event]] = frozenset({Quote, Book, Ticker, Bar, Instrument})
@@ -88,12 +90,16 @@ class MarketOutbox:
                 lane.seq = 0
 
     def publish(self, event: Event) -> None:
-        """Take one market data event (its type must be one of `MARKET_TYPES`)."""
+        """Take one market data event (its type must be one of `MARKET_TYPES`).
+
+        Raises:
+            ValueError: the first event of its subject has something else than decimal text for a number.
+        """
         kind = event.__class__
         symbol = event.symbol  # type: ignore[attr-defined]
         lane = self._lanes[kind].get(symbol)
         if lane is None:
-            lane = self._open_lane(kind, symbol)
+            lane = self._open_lane(event, kind, symbol)
         lane.seq = event.seq = lane.seq + 1
         event.venue = self.venue
         event.epoch = self.epoch
@@ -107,7 +113,8 @@ class MarketOutbox:
         if len(self._ready) == 1:
             self._wake.set()
 
-    def _open_lane(self, kind: type[Event], symbol: str) -> _Lane:
+    def _open_lane(self, event: Event, kind: type[Event], symbol: str) -> _Lane:
+        check_market(event)  # what a plugin does wrong it does wrong from the start; each event would cost too much
         tag = str(kind.__struct_config__.tag)
         lane = _Lane(self._subjects.market(self.venue, tag, symbol), kind in CONFLATED)
         self._lanes[kind][symbol] = lane

@@ -22,6 +22,7 @@ from venuebus_schemas import (
     decode_event,
 )
 
+from ..boundary import check_numbers
 from ..bus.journal import Checkpoint, Journal
 from ..bus.ledger import Claim, Ledger
 from .forwards import Forwards
@@ -80,8 +81,9 @@ class Account:
         """Put one event of the venue on the bus; return whether it was news.
 
         Raises:
-            ValueError: an event that names nothing (an order without any id, an unknown kind).
+            ValueError: an event that names nothing (an order without any id, an unknown kind), or a bad number.
         """
+        check_numbers(event)
         if isinstance(event, Order):
             order, fill = self.tracker.apply(event, reconciled=reconciled)
             if order is not None:

@@ -19,6 +19,7 @@ import structlog
 from venuebus_schemas import (
     Amend,
     Cancel,
+    CancelAll,
     Order,
     OrderStatus,
     Reason,
@@ -46,6 +47,7 @@ log = structlog.get_logger("venuebus.orders")
 PATIENCE = 15.0  # seconds a command without an expiry waits for the venue before it is refused
 GIVE_BACK_DELAY = 0.5  # seconds until a command that could not be claimed is looked at again
 SLOW_LANE = frozenset({Verb.SUBMIT, Verb.AMEND})  # verbs that wait for their turn; cancels do not
+CANCEL_ALL_WAITS = 2.0  # seconds for submits published before it
 AT_ONCE = 64  # submits and amends of an account between their claim and their answer
 MAX_WAITING = 2000  # submits and amends waiting for the venue at a time; more are refused at once
 
@@ -98,7 +100,6 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: dict[int, Job] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
-        self._executing: dict[str, set[asyncio.Future[None]]] = {}
         self._stopping = False
 
     # --- in -------------------------------------------------------------------------------------------------
@@ -217,11 +218,14 @@ class Engine:
             if job.claim is not None and job.claim.sent:
                 self.outcomes.unknown(job, OutcomeUnknown("internal error of the bridge", reason=Reason.INTERNAL))
         finally:
+            job.done.set()
             if job.delivery is not None:
                 self._held.pop(job.delivery.seq, None)
 
     async def _prepare_and_send(self, job: Job) -> CommandRejected | None:
         account = self.accounts[job.account]
+        if isinstance(job.command, CancelAll):
+            await self._wait_for_earlier(job, job.command)
         if job.verb not in SLOW_LANE:
             return await self._claim_and_send(job, account)
         slots = self._slots.setdefault(job.account, asyncio.Semaphore(AT_ONCE))
@@ -247,9 +251,6 @@ class Engine:
         except CommandRejected as error:
             return error
         await self._claim(job, account, keys)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        executing = self._executing.setdefault(job.account, set())
-        executing.add(done)
         try:
             accepted = await self._send(job, account, attempt)
         except (CommandRejected, NotSent) as error:
@@ -261,10 +262,6 @@ class Engine:
             self.outcomes.unknown(job, error)
         else:
             self.outcomes.accepted(job, accepted)
-        finally:
-            executing.discard(done)
-            if not done.done():
-                done.set_result(None)
         return None
 
     async def _wait_for_gate(self, job: Job) -> None:
@@ -382,8 +379,6 @@ class Engine:
         tries = command_attempts(lambda: job.time_left(PATIENCE), idempotent=idempotent, ready=lambda: 0.0)
         async for retry in tries:
             with retry:
-                if job.verb is Verb.CANCEL_ALL:
-                    await self._wait_for_executing(job)
                 if attempt.sent_at is not None or prepared_for is not self._session():
                     await self._wait_again(job)
                     prepared_for = self._session()
@@ -433,11 +428,23 @@ class Engine:
         except (BusUnavailable, Fenced) as error:
             raise NotSent(str(error)) from error
 
-    async def _wait_for_executing(self, job: Job) -> None:
-        # Submits published before a cancel-all are on their way: it should reach them too, but not wait long.
-        under_way = list(self._executing.get(job.account, ()))
-        if len(under_way) > 1:
-            await asyncio.wait([future for future in under_way if not future.done()], timeout=1.0)
+    async def _wait_for_earlier(self, job: Job, command: CancelAll) -> None:
+        # What was published before a cancel-all should be reached by it too, but it must not wait for long.
+        seq = job.delivery.seq if job.delivery is not None else None
+        earlier = [
+            other.done.wait()
+            for other in self._held.values()
+            if other.account == job.account
+            and isinstance(other.command, Submit)
+            and command.symbol in (None, other.command.symbol)
+            and (seq is None or (other.delivery is not None and other.delivery.seq < seq))
+        ]
+        if earlier:
+            try:
+                async with asyncio.timeout(CANCEL_ALL_WAITS):
+                    await asyncio.gather(*earlier)
+            except TimeoutError:
+                log.warning("cancel_all goes ahead of submits published before it", command=job.command_id)
 
     def _not_sent(self, job: Job, error: NotSent) -> CommandRejected:
         if job.time_left(1.0) <= 0.05 and self._gate.session() is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 import uuid
@@ -49,6 +50,7 @@ class Job:
     acknowledged: bool = False
     doubt: OutcomeUnknown | None = None
     """What became of an earlier attempt that was tried again because repeating it does no harm."""
+    done: asyncio.Event = field(default_factory=asyncio.Event)
     nonce: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def time_left(self, default: float) -> float:

@@ -256,12 +256,13 @@ class Resolver:
             CommandRejected: there is no such unknown outcome, or the word is not one.
         """
         job = self._outcomes.unresolved.get((account_name, command_id))
-        if job is None:
-            raise CommandRejected(Reason.UNKNOWN_ORDER, f"command {command_id} of {account_name} is not unknown")
         if status not in (ResultStatus.ACCEPTED, ResultStatus.REJECTED) or not by.strip() or not why.strip():
             raise CommandRejected(Reason.INVALID, "status accepted or rejected, and by and why, expected")
         account = self._accounts[account_name]
         text = f"resolved by {by}: {why}"
+        if job is None:
+            self._settle_order(account, command_id, status, text)
+            return
         log.warning(
             "outcome resolved by operator", venue=self.venue, command=command_id, status=str(status), by=by, why=why
         )
@@ -275,6 +276,19 @@ class Resolver:
         elif job.order is not None and (event := account.tracker.settle_pending(job.order)) is not None:
             account.put_order(event)
         self._outcomes.finish(job, status, text=text, resolved_by=ResolvedBy.OPERATOR)
+
+    def _settle_order(self, account: Account, key: str, status: ResultStatus, text: str) -> None:
+        """An order without an open command whose state the venue cannot tell: named by its command or either id."""
+        for tracked in account.tracker.open.values():
+            order = tracked.order
+            if order.status is OrderStatus.UNKNOWN and key in (
+                order.command_id, order.client_order_id, order.venue_order_id,
+            ):  # fmt: skip
+                state = OrderStatus.NEW if status is ResultStatus.ACCEPTED else OrderStatus.CANCELED
+                log.warning("order resolved by operator", venue=self.venue, order=key, status=str(state), why=text)
+                account.publish(msgspec.structs.replace(order, status=state, text=text, ts_recv=time.time_ns()))
+                return
+        raise CommandRejected(Reason.UNKNOWN_ORDER, f"neither command nor order {key} of {account.name} is unknown")
 
 
 class _Source:
