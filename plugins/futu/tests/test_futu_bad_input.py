@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from venuebus_futu import frame
+from venuebus_futu import frame, messages
+from venuebus_futu.protocol import Message
 from venuebus_futu.simulator.client import Client
 from venuebus_schemas import Order, OrderStatus
 
@@ -46,6 +47,18 @@ async def test_a_required_field_is_missing(desk: Any, order_push: Callable[..., 
     assert raw == frame.pack(2208, 1, body)
     assert "missing" in text or "without content" in text or "-400" in text
     assert desk.ctx.resyncs, "an order push was lost, so the orders must be asked for"
+
+
+@pytest.mark.parametrize("proto", [2005, 2008, 3001])
+def test_content_without_any_field_may_be_left_out(proto: int) -> None:
+    answer = messages.response(Message(proto, frame.PROTOBUF, 1, b"\x08\x00"))
+    assert answer.retType == 0
+
+
+@pytest.mark.parametrize("proto", [1001, 2001, 2202, 2205, 2208])
+def test_content_with_fields_may_not(proto: int) -> None:
+    with pytest.raises(messages.Malformed, match="success without content"):
+        messages.response(Message(proto, frame.PROTOBUF, 1, b"\x08\x00"))
 
 
 async def test_a_truncated_body_with_a_valid_hash(desk: Any, order_push: Callable[..., Any]) -> None:

@@ -60,6 +60,12 @@ PROTOCOLS: dict[int, Any] = {
 _RESPONSES: dict[int, Any] = {proto: message.Response for proto, message in PROTOCOLS.items()}
 _RESPONSES[ORDER_PUSH] = trade_pb2.OrderPush.Response
 _RESPONSES[BOOK] = _RESPONSES[BOOK_PUSH] = quote_pb2.BookLevels.Response
+# The content of some answers has no fields at all; leaving it out says as much as sending it.
+_EMPTY = frozenset(
+    proto
+    for proto, message in PROTOCOLS.items()
+    if not message.Response.DESCRIPTOR.fields_by_name["s2c"].message_type.fields
+)
 
 SUCCEED = 0
 FAILED = -1
@@ -95,7 +101,7 @@ def response(received: Received) -> Any:
     if not message.IsInitialized():
         missing = ", ".join(message.FindInitializationErrors())
         raise Malformed(f"protocol {received.proto}: required fields are missing: {missing}")
-    if not message.HasField("s2c") and message.retType == SUCCEED:
+    if not message.HasField("s2c") and message.retType == SUCCEED and received.proto not in _EMPTY:
         raise Malformed(f"protocol {received.proto}: success without content")
     return message
 
