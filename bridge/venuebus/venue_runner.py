@@ -141,7 +141,7 @@ class VenueRunner:
         ledger = Ledger(
             self._connection, self._names, self.subjects, self.venue, lease,
             Spool(spool_dir / f"{self._names.account}.{self.venue}.{name}.spool", self._bus.spool_max_bytes),
-            encoding=self._bus.encoding, max_queue=self._bus.outbox_max,
+            encoding=self._bus.encoding, replicas=self._bus.replicas, max_queue=self._bus.outbox_max,
             on_fenced=self._fenced.set, on_overflow=self._overflow,
         )  # fmt: skip
         journal = Journal(self._connection, self._names, self.subjects, self.venue, name)

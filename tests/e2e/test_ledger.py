@@ -68,7 +68,10 @@ async def test_after_another_owner_took_the_lease_nothing_is_written(
     other.put(3)
     assert await other.ledger.settle(3)
     assert await rig.stored() == [("o", 1), ("o", 3)]
-    assert await rig.ledger.read_claim("late") is None
+    left = await other.ledger.read_claim("late")  # never sent: the owner finds it and asks the venue
+    assert left is not None
+    with pytest.raises(AlreadyClaimed):
+        await other.ledger.claim(claim("late", nonce="n2"), [])
     await other.stop()
 
 

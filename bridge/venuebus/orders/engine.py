@@ -343,6 +343,8 @@ class Engine:
         return keys
 
     async def _claim(self, job: Job, account: Account, keys: dict[str, str]) -> None:
+        if not account.ledger.lease.is_held:
+            raise BusUnavailable("the account's lease is not certain")
         events: list[tuple[str, str, Any, str]] = []
         order: Order | None = None
         key = job.client_order_id or job.command_id

@@ -67,7 +67,9 @@ class Job:
         """Identity of what was asked, to tell a redelivery from another command under the same id."""
         return hashlib.sha256(self.body).hexdigest()
 
-    def make_claim(self, *, keys: dict[str, str], epoch: int, sent: bool) -> Claim:
+    def make_claim(
+        self, *, keys: dict[str, str], epoch: int, sent: bool, reason: str | None = None, text: str | None = None
+    ) -> Claim:
         """Return the record that goes on the ledger before the first byte goes out."""
         command = self.command
         self.claim = Claim(
@@ -86,6 +88,8 @@ class Job:
             epoch=epoch,
             attempt=max(1, self.attempts),
             sent=sent,
+            reason=reason,
+            text=text,
         )
         return self.claim
 

@@ -150,7 +150,7 @@ class Outcomes:
             return
         account.stamp("result", job.command_id, result)
         mid = f"{self.venue}-{job.account}-result-{job.command_id}-{job.verb}-rejected-{job.nonce}"
-        claim = job.make_claim(keys={}, epoch=self._epoch(), sent=False)
+        claim = job.make_claim(keys={}, epoch=self._epoch(), sent=False, reason=error.reason, text=str(error))
         await account.ledger.claim(claim, [("result", job.command_id, result, mid)])
         await job.ack()
 
@@ -172,6 +172,14 @@ class Outcomes:
         account.open_claims[record.command_id] = record
         self.on_open_claim(account, record)
 
+    async def _refuse_again(self, job: Job, account: Account, record: Claim) -> None:
+        # The claim that refused it is stored, but its result may not be: NATS went away between the two.
+        if job.command_id in account.ended or await account.ledger.read_last("result", job.command_id) is not None:
+            return
+        job.attempts = 0
+        reason = Reason(record.reason) if record.reason is not None else Reason.INTERNAL
+        account.put_result(job.result(ResultStatus.REJECTED, reason=reason, text=record.text))
+
     async def replay(self, job: Job, record: Claim) -> None:
         """The command is on the ledger already: say nothing new, unless it is another command under the same id."""
         account = self.accounts[job.account]
@@ -184,7 +192,9 @@ class Outcomes:
                 text=f"command_id {job.command_id} was used by another {record.verb}; that one is untouched",
             )
             account.put("result", job.command_id, result, f"duplicate-{job.command_id}-{job.nonce}")
-        elif record.sent and job.command_id not in account.open_claims and job.command_id not in account.ended:
+        elif not record.sent:
+            await self._refuse_again(job, account, record)
+        elif job.command_id not in account.open_claims and job.command_id not in account.ended:
             # Ours, but written when nobody waited for it any more (NATS was away): it must come to an end all the same.
             await self._take_up(account, record)
         await job.ack()
