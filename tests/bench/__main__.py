@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -28,19 +29,39 @@ PARTS: dict[str, Measure] = {
     "start": start.times,
     "micro": micro.calls,
 }
+PLUGINS = ("futu/bench/pushes.py", "ctp/bench/ticks.py")
+"""Files below ``plugins`` whose ``PARTS`` are measured, too, where they are there and their plugin is installed."""
 SYNC: dict[str, Sync] = {"orders-synced": "always"}
 """Parts whose nats-server writes every message to the disk before it acknowledges it, as the embedded one does."""
 
 
-async def measure(names: list[str], *, quick: bool) -> Report:
-    """Run the named parts, each with a nats-server of its own."""
+def parts_of_plugins() -> dict[str, Measure]:
+    """Return the parts that plugins bring."""
+    found: dict[str, Measure] = {}
+    for file in PLUGINS:
+        path = ROOT / "plugins" / file
+        spec = importlib.util.spec_from_file_location(f"bench_{path.stem}", path)
+        if spec is None or spec.loader is None or not path.exists():
+            continue
+        module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except ImportError as error:
+            say(f"{file} is left out: {error}")
+        else:
+            found |= module.PARTS
+    return found
+
+
+async def measure(parts: dict[str, Measure], *, quick: bool) -> Report:
+    """Run these parts, each with a nats-server of its own."""
     report = Report(quick=quick)
     started = time.monotonic()
-    for name in names:
+    for name, part in parts.items():
         say(f"{name} …")
         try:
             async with World.open(sync=SYNC.get(name, "default")) as world:
-                report.rows += await PARTS[name](world, quick=quick)
+                report.rows += await part(world, quick=quick)
         except (RuntimeError, OSError, TimeoutError, nats.errors.Error) as error:
             say(f"{name} could not be measured: {type(error).__name__}: {error}")
             report.failed.append(name)
@@ -56,13 +77,15 @@ def say(text: str) -> None:
 
 def main() -> int:
     """Return 0 if everything could be measured, whatever the numbers are."""
+    parts = PARTS | parts_of_plugins()
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer turns, smaller numbers: to see that it runs")
-    parser.add_argument("--only", action="append", choices=sorted(PARTS), help="this part; may be repeated")
+    parser.add_argument("--only", action="append", choices=sorted(parts), help="this part; may be repeated")
     parser.add_argument("--json", type=Path, default=OUT / "last.json", help="where the JSON goes (%(default)s)")
     parser.add_argument("--docs", action="store_true", help="write the tables into docs/performance.md, too")
     arguments = parser.parse_args()
-    report = asyncio.run(measure(arguments.only or list(PARTS), quick=arguments.quick))
+    wanted = {name: parts[name] for name in arguments.only or parts}
+    report = asyncio.run(measure(wanted, quick=arguments.quick))
     sys.stdout.write(report.table() + "\n")
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_bytes(report.json())

@@ -28,6 +28,18 @@ def test_the_bench_measures_bridge_and_relay_in_one_run(tmp_path: Path) -> None:
     assert report["quick"]
 
 
+def test_parts_of_plugins_are_measured_too(tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    command = [sys.executable, "-m", "tests.bench", "--quick", "--only", "futu-conversion", "--only", "ctp-conversion"]
+    done = subprocess.run(
+        [*command, "--json", str(file)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(file.read_bytes())["rows"]
+    assert {row["group"] for row in rows} == {"OpenD (Futu, moomoo)", "CTP through webctp"}
+    assert all(row["value"] > 0 for row in rows)
+
+
 def test_a_part_that_does_not_exist_is_refused_by_name() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench", "--only", "nothing"],
