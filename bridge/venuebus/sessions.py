@@ -66,6 +66,7 @@ class Sessions:
         self._lost: asyncio.Future[None] | None = None
         self._degraded: tuple[Reason, str] | None = None
         self._resync = asyncio.Event()
+        self._hole: str | None = None  # why the account state was asked for again, until that is told as healed
         self._retry_now = asyncio.Event()
         self._down_since: int | None = None
         self._received_before = 0
@@ -126,6 +127,12 @@ class Sessions:
                 text = f"{type(error).__name__}: {error}"
                 ended = RetryableError(text, retry_after=INTERNAL_PAUSE, reason=Reason.INTERNAL)
                 was_ready = self._was_ready
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # Nobody ended us: the session canceled what it waited for, as it may when it is closed.
+                ended, was_ready = RetryableError("the session was closed"), self._was_ready
             if was_ready:
                 delays, attempt = reconnect_delays(), 0
                 self.reconnects += 1
@@ -143,6 +150,7 @@ class Sessions:
         self._was_ready = False
         self._degraded = None
         self._resync.clear()
+        self._hole = None
         lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         context = self._context = Context(
             self.venue, self._config, self._accounts, self._outbox, self._notices, self._limits, self.counts,
@@ -184,6 +192,7 @@ class Sessions:
             if first:
                 first = False
                 self._tell_gaps()
+            self._tell_healed()
             interval = 2.0 if self._reconciler.wants_more else self._config.reconcile_interval
             try:
                 async with asyncio.timeout(interval):
@@ -225,6 +234,11 @@ class Sessions:
         healed = all(account.reconciled for account in self._accounts.values())
         self._notices.gap(Gap(subjects=["acct"], ts_from=self._down_since, ts_to=now, reason=reason, healed=healed))
         self._down_since = None
+
+    def _tell_healed(self) -> None:
+        if self._hole is not None and all(account.reconciled for account in self._accounts.values()):
+            self._notices.gap(Gap(subjects=["acct"], ts_to=time.time_ns(), reason=self._hole, healed=True))
+            self._hole = None
 
     async def _end(
         self,
@@ -326,5 +340,6 @@ class Sessions:
         for account in self._accounts.values():
             account.reconciled = False
         self._notices.gap(Gap(subjects=["acct"], ts_to=time.time_ns(), reason=text, healed=False))
+        self._hole = text
         self._resync.set()
         self._state.wake()

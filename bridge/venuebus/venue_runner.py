@@ -254,6 +254,8 @@ class VenueRunner:
             await self._service.start(self.requests.query, self.requests.control, {"accounts": ",".join(self.accounts)})
             done, _ = await asyncio.wait({*tasks, *waits}, return_when="FIRST_COMPLETED")
             for task in done & tasks:
+                if task.cancelled():
+                    raise BusError(f"{task.get_name()} was canceled")
                 if task.exception() is not None:
                     raise BusError(f"{task.get_name()} failed: {task.exception()}") from task.exception()
         finally:

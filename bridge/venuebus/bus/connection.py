@@ -29,8 +29,9 @@ from ..secret import redact
 
 log = structlog.get_logger("venuebus.bus")
 
-MINIMUM_SERVER = (2, 12)  # atomic batches, which the claim needs
+MINIMUM_SERVER = (2, 12)  # atomic batches, which the account stream needs
 CLOCK_JUMP_NS = 1_000_000_000  # a difference between the clocks that people should know of
+OTHER_SERVERS = 1.0  # seconds for other servers to take us after one refused our login
 HIGH_WATER = 8 * 1024 * 1024  # bytes waiting for NATS above which market data is conflated instead of queued
 
 
@@ -95,8 +96,11 @@ class Connection:
         self.lost: asyncio.Future[str] | None = None
         self.reconnects = 0
         self.clock_offset_ns = 0
+        self.single_replica: set[str] = set()
         self._closing = False
         self._up = False
+        self._refused = ""  # what a server said against our login before the first connection stood
+        self._connecting: asyncio.Timeout | None = None
         self._waiting: set[asyncio.Timeout] = set()
 
     @property
@@ -117,8 +121,12 @@ class Connection:
                 await self._connect_both()
                 break
             except (OSError, TimeoutError, nats.errors.Error, ssl.SSLError) as error:
-                if "authorization" in str(error).lower():
-                    raise BusError(f"NATS refuses the credentials: {redact(str(error))}") from error
+                if refused := self._refused or (str(error) if _is_refusal(error) else ""):
+                    where = ", ".join(self._options["servers"])
+                    raise BusError(
+                        redact(f"NATS at {where} refuses the login ({refused}): see bus.credentials, bus.nkey, ")
+                        + "bus.token, or bus.user and bus.password"
+                    ) from error
                 if not told:
                     told = True
                     log.warning("waiting for NATS", servers=self._options["servers"], error=_describe(error))
@@ -132,13 +140,13 @@ class Connection:
         for name, client, pending in (("control", self.control, 0), ("data", self.data, 0)):
             if client.is_connected:
                 continue
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(5) as self._connecting:
                 await client.connect(
                     **self._options,
                     name=f"venuebus-{name}",
                     allow_reconnect=True,
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.25,  # type: ignore[arg-type]  # it is slept, and a second is long
+                    reconnect_time_wait=0.25,  # type: ignore[arg-type]  # it is slept; a second is long
                     connect_timeout=3,
                     ping_interval=10,
                     max_outstanding_pings=2,
@@ -154,7 +162,7 @@ class Connection:
         version = self.control.connected_server_version
         if (version.major, version.minor) < MINIMUM_SERVER:
             raise BusError(
-                f"nats-server {version.major}.{version.minor}.{version.patch} is too old: the claim on a command "
+                f"nats-server {version.major}.{version.minor}.{version.patch} is too old: the account stream "
                 f"needs atomic batches, so install {MINIMUM_SERVER[0]}.{MINIMUM_SERVER[1]} or later (2.15 recommended)"
             )
 
@@ -238,11 +246,16 @@ class Connection:
         return ack.seq
 
     async def last(self, stream: str, subject: str) -> tuple[int, bytes, dict[str, str]] | None:
-        """Return sequence, data and headers of the newest message on ``subject``, read at the stream's leader.
+        """Return sequence, data and headers of the newest message on ``subject``, never an older one.
+
+        A stream with one replica is read directly, which is cheap; a replicated one at its leader, because its
+        followers may be behind.
 
         Raises:
             BusUnavailable: no answer.
         """
+        if stream in self.single_replica:
+            return await self._last_directly(stream, subject)
         try:
             message = await self.js.get_last_msg(stream, subject, direct=False)
         except NotFoundError:
@@ -250,6 +263,20 @@ class Connection:
         except (TimeoutError, nats.errors.Error, OSError) as error:
             raise BusUnavailable(f"cannot read {subject}: {_describe(error)}") from error
         return message.seq or 0, message.data or b"", dict(message.headers or {})
+
+    async def _last_directly(self, stream: str, subject: str) -> tuple[int, bytes, dict[str, str]] | None:
+        try:
+            message = await self.control.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"", timeout=2.0)
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            raise BusUnavailable(f"cannot read {subject}: {_describe(error)}") from error
+        headers = dict(message.headers or {})
+        status = headers.get("Status")
+        if status == "404":
+            return None
+        sequence = headers.pop("Nats-Sequence", None)
+        if status is not None or sequence is None:
+            raise BusUnavailable(f"cannot read {subject}: {status} {headers.get('Description', '')}")
+        return int(sequence), message.data, headers
 
     async def stream_tail(self, stream: str) -> int:
         """Return the newest sequence of ``stream``; by the way, compare the server's clock with ours.
@@ -279,6 +306,10 @@ class Connection:
     async def _on_error(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
             log.error("NATS subscription is too slow, messages were dropped", subject=error.subject)
+        elif not self._up and _is_refusal(error):
+            if self._connecting is not None and not self._refused:  # nats-py goes on trying, and only tells us here
+                self._connecting.reschedule(asyncio.get_running_loop().time() + OTHER_SERVERS)
+            self._refused = str(error)
         elif self._up and not self._closing:
             log.warning("NATS error", error=_describe(error))
 
@@ -301,6 +332,10 @@ class Connection:
     async def _on_closed(self) -> None:
         if self._up and not self._closing and self.lost is not None and not self.lost.done():
             self.lost.set_result("the NATS client was closed by an error it cannot recover from")
+
+
+def _is_refusal(error: BaseException) -> bool:
+    return "authorization" in str(error).lower()
 
 
 def _describe(error: BaseException) -> str:

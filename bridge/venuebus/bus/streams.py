@@ -155,6 +155,8 @@ async def ensure_stream(connection: Connection, wanted: StreamConfig, *, create:
         except nats.js.errors.APIError as error:
             raise BusError(f"stream {name} cannot be created: {error.description} ({error.err_code})") from error
         log.info("stream created", stream=name)
+        if wanted.num_replicas in (None, 1):
+            connection.single_replica.add(name)
         return
     except nats.js.errors.ServiceUnavailableError as error:
         raise BusError("this NATS server has no JetStream: start it with -js, or name one that has") from error
@@ -169,6 +171,8 @@ async def ensure_stream(connection: Connection, wanted: StreamConfig, *, create:
             f"stream {name} is not as it must be: {'; '.join(differences)}. Orders are not safe on it: change it back, "
             "or move its messages away and delete it"
         )
+    if info.config.num_replicas == 1:
+        connection.single_replica.add(name)
 
 
 async def _add(js: Any, wanted: StreamConfig) -> None:

@@ -38,7 +38,7 @@ class Attempt:
         self.ts_sent: int | None = None
         self.sent_at: float | None = None
         self._may_send = may_send
-        self._started = asyncio.Event()
+        self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._over = False
 
     def sending(self) -> None:
@@ -49,7 +49,7 @@ class Attempt:
         if self.sent_at is None:
             self.sent_at = time.monotonic()
             self.ts_sent = time.time_ns()
-            self._started.set()
+            self._started.set_result(None)
 
     async def run(
         self,
@@ -90,28 +90,24 @@ class Attempt:
         request_timeout: float,
         waiting: Callable[[], bool],
     ) -> Accepted:
-        started: asyncio.Future[Any] = asyncio.ensure_future(self._started.wait())
         ends: set[asyncio.Future[Any]] = {task, lost}
-        try:
-            await asyncio.wait({*ends, started}, timeout=max(0.0, time_left()), return_when="FIRST_COMPLETED")
-            if task.done():
-                return _outcome(task)
-            if not self._started.is_set():
-                if lost.done():
-                    raise NotSent("the session ended before the request was written")
-                reason = Reason.RATE_LIMITED if waiting() else Reason.EXPIRED
-                raise CommandRejected(reason, "the command expired before it could be sent")
-            assert self.sent_at is not None
-            left = self.sent_at + request_timeout - time.monotonic()
-            await asyncio.wait(ends, timeout=max(0.0, left), return_when="FIRST_COMPLETED")
-            if not task.done() and lost.done():
-                await asyncio.wait({task}, timeout=0.3)  # the plugin knows best what its own loss means
-            if task.done():
-                return _outcome(task)
-            what = "the link was lost" if lost.done() else f"no answer within {request_timeout:g} s"
-            raise OutcomeUnknown(f"{what} after the request was sent")
-        finally:
-            started.cancel()
+        await asyncio.wait({*ends, self._started}, timeout=max(0.0, time_left()), return_when="FIRST_COMPLETED")
+        if task.done():
+            return _outcome(task)
+        if not self._started.done():
+            if lost.done():
+                raise NotSent("the session ended before the request was written")
+            reason = Reason.RATE_LIMITED if waiting() else Reason.EXPIRED
+            raise CommandRejected(reason, "the command expired before it could be sent")
+        assert self.sent_at is not None
+        left = self.sent_at + request_timeout - time.monotonic()
+        await asyncio.wait(ends, timeout=max(0.0, left), return_when="FIRST_COMPLETED")
+        if not task.done() and lost.done():
+            await asyncio.wait({task}, timeout=0.3)  # the plugin knows best what its own loss means
+        if task.done():
+            return _outcome(task)
+        what = "the link was lost" if lost.done() else f"no answer within {request_timeout:g} s"
+        raise OutcomeUnknown(f"{what} after the request was sent")
 
 
 def _outcome(task: asyncio.Task[Accepted]) -> Accepted:

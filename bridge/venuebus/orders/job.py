@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 import time
-import uuid
 from dataclasses import dataclass, field
 
 from venuebus_schemas import (
@@ -26,6 +26,8 @@ from venuebus_schemas import (
 from ..bus.commands import Delivery
 from ..bus.ledger import Claim
 from ..errors import OutcomeUnknown
+
+_random = random.Random()
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ class Job:
     doubt: OutcomeUnknown | None = None
     """What became of an earlier attempt that was tried again because repeating it does no harm."""
     done: asyncio.Event = field(default_factory=asyncio.Event)
-    nonce: str = field(default_factory=lambda: uuid.uuid4().hex)
+    nonce: str = field(default_factory=lambda: f"{_random.getrandbits(96):024x}")
 
     def time_left(self, default: float) -> float:
         """Seconds in which the command may still be sent; ``default`` where it does not expire."""
