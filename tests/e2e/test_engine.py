@@ -452,6 +452,32 @@ async def test_after_a_reconnect_the_difference_is_published_and_the_hole_marked
     await bench.until(lambda: any(subject == "sys.toy.gap" for subject, _ in bench.messages))
 
 
+async def test_a_session_that_ends_itself_by_canceling_is_followed_by_the_next(bench: Bench) -> None:
+    bridge = await bench.bridge()
+    before = len(bench.venue.sessions)
+    [running] = [task for task in asyncio.all_tasks() if task.get_name() == "toy-session"]
+    running.cancel()
+    await bench.until(lambda: len(bench.venue.sessions) > before and bench.sessions()[-1] == "ready")
+    assert "closed" not in bench.sessions()
+    assert bridge.venues["toy"].sessions.reconnects == 1
+    await bench.submit("again")
+    await bench.result("again", ("accepted", None, None))
+
+
+async def test_a_hole_within_a_session_is_told_as_healed_once_the_venue_was_asked(bench: Bench) -> None:
+    bridge = await bench.bridge()
+    context = bridge.venues["toy"].sessions._context
+    assert context is not None
+    context.resync("a message was lost")
+
+    def told() -> list[bool]:
+        gaps = [message for subject, message in bench.messages if subject == "sys.toy.gap"]
+        return [gap["healed"] for gap in gaps if gap["reason"] == "a message was lost"]
+
+    await bench.until(lambda: len(told()) == 2)
+    assert told() == [False, True]
+
+
 class Refuses:
     """Refuses big orders, and falls over cursed ones."""
 
