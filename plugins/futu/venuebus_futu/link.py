@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from venuebus import NotSent, RetryableError
+from venuebus_schemas import Reason
 
 from . import messages
 from .protocol import Connection, Damaged, Message, Received
@@ -16,6 +17,9 @@ Push = Callable[[Received], None]
 
 class NoAnswer(RetryableError):
     """The request went out, and its answer did not come or cannot be read."""
+
+    def __init__(self, text: str, *, reason: Reason = Reason.TIMEOUT) -> None:
+        super().__init__(text, reason=reason)
 
 
 class Link(asyncio.Protocol):
@@ -137,5 +141,5 @@ class Link(asyncio.Protocol):
         pending, self.connection.pending = self.connection.pending, {}
         for future in pending.values():
             if not future.done():
-                future.set_exception(NoAnswer(reason))
+                future.set_exception(NoAnswer(reason, reason=Reason.NOT_CONNECTED))
                 future.exception()  # nobody may be waiting any more

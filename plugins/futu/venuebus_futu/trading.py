@@ -203,7 +203,7 @@ class Trading:
         try:
             return await self._link.answer(proto, serial, future, self._timeout)
         except NoAnswer as error:
-            raise OutcomeUnknown(str(error)) from error
+            raise OutcomeUnknown(str(error), reason=error.reason) from error
 
     async def _target(self, account: Account, command: Amend | Cancel, order: Order | None) -> Order:
         """Return the order with both of OpenD's ids; asked for where the bridge does not know it."""
