@@ -42,8 +42,7 @@ def stream_configs(subjects: Subjects, names: StreamNames, *, replicas: int = 1,
     """Return what the streams must look like. ``limits`` may hold ``command_max_age`` and the like, in seconds.
 
     ``VB_CMD`` refuses a second message per subject, also after the first was acknowledged and over a restart: a
-    command is stored once. ``VB_ACCT`` takes atomic batches, so that a claim, its fence and the order's
-    first event are one write.
+    command is stored once. ``VB_ACCT`` takes atomic batches, so that a large group of events is one write.
     """
     file: dict[str, Any] = {"storage": StorageType.FILE, "num_replicas": replicas, "allow_direct": True}
     return [
