@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from venuebus_futu import frame, messages
+from venuebus_futu.pb import link_pb2
 from venuebus_futu.protocol import Message
 from venuebus_futu.simulator.client import Client
 from venuebus_schemas import Order, OrderStatus
@@ -174,6 +175,14 @@ async def test_a_protocol_that_nobody_knows_is_kept(desk: Any) -> None:
     raw, text = await letter(desk)
     assert raw == frame.pack(4711, 1, b"what")
     assert "4711" in text
+
+
+async def test_a_keep_alive_of_opend_is_no_damage(desk: Any) -> None:
+    request = link_pb2.KeepAlive.Request(c2s=link_pb2.KeepAlive.C2S(time=1))
+    client_of(desk).push_raw(frame.pack(1004, 900, request.SerializeToString()))
+    client_of(desk).push_raw(frame.pack(1004, 901, b"\x08"))
+    await letter(desk)  # of the second one only
+    assert desk.ctx.counts["keep_alive_of_opend"] == 1
 
 
 async def test_the_next_message_is_read_after_any_of_it(desk: Any, order_push: Callable[..., Any]) -> None:

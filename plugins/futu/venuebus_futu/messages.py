@@ -121,8 +121,17 @@ def header(raw: bytes) -> Any:
     return message
 
 
+def is_request(received: Received) -> bool:
+    """Tell whether a message is a request of its protocol, complete, rather than an answer."""
+    try:
+        request(PROTOCOLS[received.proto].Request, received.body)
+    except Malformed:
+        return False
+    return True
+
+
 def request(kind: Any, body: bytes) -> Any:
-    """Return a ``Request``, for the simulator's side.
+    """Return a ``Request``.
 
     Raises:
         Malformed: broken protobuf, or a required field is missing.

@@ -261,7 +261,9 @@ class FutuSession:
             self._ctx.dead_letter(item.raw, item.text, content_type="application/octet-stream")
 
     def _unclaimed(self, item: Message) -> None:
-        if item.proto in messages.PROTOCOLS and item.proto not in protocol.PUSHES:
+        if item.proto == messages.KEEP_ALIVE and messages.is_request(item):
+            self._ctx.count("keep_alive_of_opend")  # it says no more than any other frame does: OpenD lives
+        elif item.proto in messages.PROTOCOLS and item.proto not in protocol.PUSHES:
             try:
                 messages.response(item)
             except messages.Malformed as error:
