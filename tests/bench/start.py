@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 from nats.js import JetStreamContext
-from venuebus.bus.ledger import Claim
+from venuebus.bus.claim import Claim
 from venuebus_schemas import Order, OrderStatus, OrderType, Result, ResultStatus, Side, Subjects, Submit, Verb, encode
 
 from .orders import FAST

@@ -7,9 +7,10 @@ import contextlib
 from pathlib import Path
 
 from nats.js.errors import NotFoundError
+from venuebus.bus.claim import Claim
 from venuebus.bus.connection import Connection
 from venuebus.bus.lease import Lease
-from venuebus.bus.ledger import Claim, Ledger
+from venuebus.bus.ledger import Ledger
 from venuebus.bus.spool import Spool
 from venuebus.bus.streams import StreamNames, ensure_stream, stream_configs
 from venuebus_schemas import Order, OrderStatus, OrderType, Side, Subjects, decode_event

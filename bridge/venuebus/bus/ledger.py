@@ -22,6 +22,7 @@ import structlog
 from venuebus_schemas import CONTENT_TYPES, SCHEMA_VERSION, Encoding, Subjects, encode
 
 from ..errors import BusError
+from .claim import AlreadyClaimed, Claim, Fenced
 from .connection import (
     CONFLICT_IN_FLIGHT,
     DUPLICATE_IN_BATCH,
@@ -42,45 +43,6 @@ GROUP = 200  # messages per group; the server takes 1000 in a batch
 DECIDE_TRIES = 40  # looks at a claim that got no answer, `DECIDE_PAUSE` seconds apart
 DECIDE_PAUSE = 0.25
 PIPELINE = 48  # up to so many single writes in flight are cheaper than one batch
-
-
-class Fenced(BusError):
-    """Another bridge owns the account now: nothing was written, and nothing must be sent."""
-
-
-class AlreadyClaimed(BusError):
-    """The command was claimed before. ``record`` is the claim that stands."""
-
-    def __init__(self, record: Claim) -> None:
-        super().__init__(f"command {record.command_id} is claimed already")
-        self.record = record
-
-
-class Claim(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What is written before the first byte goes out: enough to find the order again, whatever crashes.
-
-    ``nonce`` tells this claim from another one on the same command; ``sent`` is false for a command that was
-    refused before anything could be sent, ``reason`` and ``text`` then say why.
-    """
-
-    type: str = "claim"
-    command_id: str
-    verb: str
-    nonce: str
-    body: str
-    body_hash: str
-    client_order_id: str | None = None
-    venue_order_id: str | None = None
-    symbol: str | None = None
-    keys: dict[str, str] = {}
-    ts_received: int = 0
-    ts_claimed: int = 0
-    expires_at: int | None = None
-    epoch: int = 0
-    attempt: int = 1
-    sent: bool = True
-    reason: str | None = None
-    text: str | None = None
 
 
 class _Write(msgspec.Struct):

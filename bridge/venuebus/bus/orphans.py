@@ -25,9 +25,9 @@ from venuebus_schemas import (
     encode,
 )
 
+from .claim import Claim
 from .connection import BusUnavailable, Connection, InDoubt, Refused
 from .lease import EXPECT
-from .ledger import Claim
 from .streams import StreamNames
 
 log = structlog.get_logger("venuebus.commands")

@@ -23,8 +23,9 @@ from venuebus_schemas import (
 )
 
 from ..boundary import check_numbers
+from ..bus.claim import Claim
 from ..bus.journal import Checkpoint, Journal
-from ..bus.ledger import Claim, Ledger
+from ..bus.ledger import Ledger
 from .forwards import Forwards
 from .tracker import OrderTracker, fill_key, order_key
 

@@ -28,9 +28,9 @@ from venuebus_schemas import (
     Verb,
 )
 
+from ..bus.claim import AlreadyClaimed, Fenced
 from ..bus.commands import HOLD_EVERY, Delivery
 from ..bus.connection import BusUnavailable
-from ..bus.ledger import AlreadyClaimed, Fenced
 from ..errors import CommandRejected, NotSent, OutcomeUnknown
 from ..limits import RateLimits
 from ..retry import command_attempts

@@ -23,8 +23,8 @@ from venuebus_schemas import (
     encode,
 )
 
+from ..bus.claim import Claim
 from ..bus.commands import Delivery
-from ..bus.ledger import Claim
 from ..errors import OutcomeUnknown
 
 _random = random.Random()

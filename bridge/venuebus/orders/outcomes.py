@@ -18,7 +18,7 @@ from venuebus_schemas import (
     decode_event,
 )
 
-from ..bus.ledger import Claim
+from ..bus.claim import Claim
 from ..errors import CommandRejected, OutcomeUnknown
 from ..venue import Accepted
 from .account import Account

@@ -21,7 +21,7 @@ from venuebus_schemas import (
     decode_command,
 )
 
-from ..bus.ledger import Claim
+from ..bus.claim import Claim
 from ..errors import CommandRejected, RetryableError
 from ..venue import Found, LookupPolicy, OrderKey, SupportsLookup, SupportsSnapshot
 from .account import Account
