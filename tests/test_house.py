@@ -21,7 +21,9 @@ from venuebus import hookspecs
 from venuebus.cli import COMMANDS
 from venuebus.config import build_config
 from venuebus.plugins import load_plugins
+from venuebus.settings import BusConfig, HttpConfig, LogConfig
 from venuebus.testing import RecordingContext
+from venuebus.venue import VenueConfig
 from venuebus_schemas import COMMAND_TYPES, EVENT_TYPES, AccountEvent, Command, Quote, Reason
 
 ROOT = Path(__file__).parent.parent
@@ -186,6 +188,13 @@ def test_the_example_configuration_loads(monkeypatch: pytest.MonkeyPatch, tmp_pa
                 file.write_text("a-secret-of-this-test", encoding="utf-8")
     config = build_config({**data, "venues": installed}, plugins.specs, plugins.refused, folder=tmp_path)
     assert set(config.venues) == set(installed)
+
+
+def test_every_key_that_the_bridge_reads_is_documented() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    for struct in (BusConfig, HttpConfig, LogConfig, VenueConfig):
+        for key in struct.__struct_fields__:
+            assert re.search(rf"`(http\.|log\.)?{key}`", text), f"docs/configuration.md lacks {key}"
 
 
 async def test_the_example_venue_of_the_documents_loads_and_publishes() -> None:
