@@ -142,9 +142,8 @@ class Bridge:
             await ensure_stream(connection, hooks, create=create)
         retained = [name for name, venue in self.config.venues.items() if venue.retain == "last"]
         if retained:
-            await ensure_stream(
-                connection, retained_config(subjects, names, retained, replicas=bus.replicas), create=create
-            )
+            market = retained_config(subjects, names, retained, replicas=bus.replicas, **limits)
+            await ensure_stream(connection, market, create=create)
 
     def _spool_dir(self) -> Path:
         bus = self.config.bus

@@ -99,13 +99,17 @@ def stream_configs(subjects: Subjects, names: StreamNames, *, replicas: int = 1,
     ]
 
 
-def retained_config(subjects: Subjects, names: StreamNames, venues: list[str], *, replicas: int = 1) -> StreamConfig:
+def retained_config(
+    subjects: Subjects, names: StreamNames, venues: list[str], *, replicas: int = 1, **limits: float
+) -> StreamConfig:
     """Return the stream that keeps the last market data message per subject of ``venues``."""
     return StreamConfig(
         name=names.market,
         subjects=[f"{subjects.root}.md.{venue}.>" for venue in venues],
         max_msgs_per_subject=1,
         discard=DiscardPolicy.OLD,
+        max_age=limits.get("market_max_age", 7 * DAY),
+        max_bytes=int(limits.get("market_max_bytes", -1)),
         storage=StorageType.FILE,
         num_replicas=replicas,
         allow_direct=True,
