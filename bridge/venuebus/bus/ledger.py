@@ -12,20 +12,18 @@ so that nothing is sent that is not on the ledger.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import structlog
-from venuebus_schemas import CONTENT_TYPES, SCHEMA_VERSION, Encoding, Subjects, encode
+from venuebus_schemas import Encoding, Subjects, encode
 
 from ..errors import BusError
 from .claim import AlreadyClaimed, Claim, Fenced
 from .connection import (
     CONFLICT_IN_FLIGHT,
-    DUPLICATE_IN_BATCH,
     STREAM_FULL,
     WRONG_SEQUENCE,
     BusUnavailable,
@@ -33,16 +31,16 @@ from .connection import (
     InDoubt,
     Refused,
 )
-from .lease import EXPECT, EXPECT_SUBJECT, Lease
+from .lease import Lease
 from .spool import Entry, Spool
 from .streams import StreamNames
+from .writer import EntryWriter
 
 log = structlog.get_logger("venuebus.ledger")
 
 GROUP = 200  # messages per group; the server takes 1000 in a batch
 DECIDE_TRIES = 40  # looks at a claim that got no answer, `DECIDE_PAUSE` seconds apart
 DECIDE_PAUSE = 0.25
-PIPELINE = 48  # up to so many single writes in flight are cheaper than one batch
 
 
 class _Write(msgspec.Struct):
@@ -85,7 +83,10 @@ class Ledger:
         self._subjects = subjects
         self._encoding = encoding
         self._max_queue = max_queue
-        self._replicas = replicas
+        self._writer = EntryWriter(
+            connection, names.account, lease, subjects.lease(venue, lease.account),
+            encoding=encoding, replicas=replicas, on_failure=self._failed,
+        )  # fmt: skip
         self._on_fenced = on_fenced
         self._on_overflow = on_overflow
         self._queue: deque[Entry] = deque()
@@ -98,7 +99,6 @@ class Ledger:
         self._spooling = spool.pending_bytes > 0
         self._doubtful = self._spooling
         self._stopped = False
-        self._headers: dict[str, dict[str, str]] = {}
 
     # --- events ---------------------------------------------------------------------------------------------
 
@@ -242,7 +242,7 @@ class Ledger:
             kind,
         )
         try:
-            await self._connection.store(entry.subject, entry.data, self._header(entry, None))
+            await self._connection.store(entry.subject, entry.data, self._writer.headers(entry))
         except (InDoubt, Refused) as error:
             raise BusUnavailable(str(error)) from error
 
@@ -314,9 +314,7 @@ class Ledger:
 
     async def _write_claim(self) -> None:
         write, future = (self._urgent_claims or self._claims).popleft()
-        headers = self._header(write.entry, write.expected)
-        if write.fenced:
-            self._fence(headers)
+        headers = self._writer.headers(write.entry, expected=write.expected, fenced=write.fenced)
         try:
             sequence = await self._connection.store(write.entry.subject, write.entry.data, headers)
             self.written += 1
@@ -354,8 +352,13 @@ class Ledger:
             self.spool.clear()
             self._spooling = False
             return
-        fresh = await self._not_stored(entries) if self._doubtful else entries
-        if fresh is not None and not await self._write(fresh):
+        try:
+            fresh = await self._writer.not_stored(entries) if self._doubtful else entries
+            left = await self._write(fresh)
+        except BusUnavailable as error:
+            self._unhealthy(error)
+            left = entries
+        if not left:
             self._doubtful = False
             self.spool.advance(position)
             self._spooling = self.spool.pending_bytes > 0 or bool(self._queue)
@@ -367,53 +370,10 @@ class Ledger:
             await self._pause()
 
     async def _write(self, entries: list[Entry]) -> list[Entry]:
-        """Write ``entries`` in order; return those that are not certainly stored."""
-        if not entries:
-            return []
-        if len(entries) > PIPELINE or (self._replicas > 1 and len(entries) > 1):
-            return await self._write_batch(entries)
-        answers = await asyncio.gather(
-            *(
-                self._connection.store(entry.subject, entry.data, self._fence(self._header(entry, None)))
-                for entry in entries
-            ),
-            return_exceptions=True,
-        )
-        left = []
-        for entry, answer in zip(entries, answers, strict=True):
-            if isinstance(answer, BaseException):
-                self._failed(answer)
-                left.append(entry)
-        if not left:
+        left = await self._writer.write(entries)
+        if entries and not left:
             self._recovered(len(entries))
         return left
-
-    async def _write_batch(self, entries: list[Entry]) -> list[Entry]:
-        batch = [(entry.subject, entry.data, self._header(entry, None)) for entry in entries]
-        self._fence(batch[-1][2])
-        try:
-            await self._connection.store_batch(uuid.uuid4().hex, batch)
-        except Refused as error:
-            if error.code == DUPLICATE_IN_BATCH:
-                return await self._write_singly(entries)
-            self._failed(error)
-            return entries
-        except (BusUnavailable, InDoubt) as error:
-            self._failed(error)
-            return entries
-        self._recovered(len(entries))
-        return []
-
-    async def _write_singly(self, entries: list[Entry]) -> list[Entry]:
-        # A batch is refused whole when one of its messages is stored already; one by one the server drops just that.
-        for number, entry in enumerate(entries):
-            try:
-                await self._connection.store(entry.subject, entry.data, self._fence(self._header(entry, None)))
-            except (Refused, BusUnavailable, InDoubt) as error:
-                self._failed(error)
-                return entries[number:]
-        self._recovered(len(entries))
-        return []
 
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, Refused) and error.code == WRONG_SEQUENCE:
@@ -422,40 +382,6 @@ class Ledger:
             self._unhealthy(error)
         else:
             raise error
-
-    async def _not_stored(self, entries: list[Entry]) -> list[Entry] | None:
-        # After a write without an answer: whatever precedes the newest stored message of its subject is stored too.
-        stored: dict[str, str] = {}
-        try:
-            for subject in {entry.subject for entry in entries}:
-                last = await self._connection.last(self._stream, subject)
-                stored[subject] = last[2].get("Nats-Msg-Id", "") if last else ""
-        except BusUnavailable as error:
-            self._unhealthy(error)
-            return None
-        fresh: list[Entry] = []
-        for entry in reversed(entries):
-            if stored[entry.subject] == entry.msg_id:
-                stored[entry.subject] = "*"
-            if stored[entry.subject] != "*":
-                fresh.append(entry)
-        return fresh[::-1]
-
-    def _header(self, entry: Entry, expected: int | None) -> dict[str, str]:
-        base = self._headers.get(entry.kind)
-        if base is None:
-            content = "application/json" if entry.kind == "claim" else CONTENT_TYPES[self._encoding]
-            base = {"Vb-Type": entry.kind, "Vb-Schema": SCHEMA_VERSION, "Content-Type": content}
-            self._headers[entry.kind] = base
-        headers = {**base, "Nats-Msg-Id": entry.msg_id}
-        if expected is not None:
-            headers[EXPECT] = str(expected)
-        return headers
-
-    def _fence(self, headers: dict[str, str]) -> dict[str, str]:
-        headers[EXPECT] = str(self.lease.fence)
-        headers[EXPECT_SUBJECT] = self._subjects.lease(self.venue, self.account)
-        return headers
 
     def _fenced(self) -> None:
         if not self._stopped:
