@@ -120,6 +120,10 @@ async def test_retained_market_data_takes_further_venues(nats_url: str, subject_
             await bus.connection.js.publish(f"{bus.subjects.root}.md.{venue}.quote.X", json.dumps(number).encode())
     state = (await bus.connection.js.stream_info(bus.names.market)).state
     assert state.messages == 2
+    limits = {"market_max_age": 3600.0, "market_max_bytes": MIB}
+    await ensure_stream(bus.connection, retained_config(bus.subjects, bus.names, ["one"], **limits))
+    config = (await bus.connection.js.stream_info(bus.names.market)).config
+    assert (config.max_age, config.max_bytes) == (3600, MIB)
     await bus.connection.close()
 
 
