@@ -113,15 +113,14 @@ async def test_a_missing_stream_is_not_created_where_that_is_forbidden(nats_url:
 async def test_retained_market_data_takes_further_venues(nats_url: str, subject_prefix: str) -> None:
     bus = Bus(nats_url, subject_prefix)
     await bus.connection.connect()
+    limits = {"market_max_age": 3600.0, "market_max_bytes": MIB}
     for venues in (["one"], ["two"], ["one"]):
-        await ensure_stream(bus.connection, retained_config(bus.subjects, bus.names, venues))
+        await ensure_stream(bus.connection, retained_config(bus.subjects, bus.names, venues, **limits))
     for venue in ("one", "two"):
         for number in range(3):
             await bus.connection.js.publish(f"{bus.subjects.root}.md.{venue}.quote.X", json.dumps(number).encode())
     state = (await bus.connection.js.stream_info(bus.names.market)).state
     assert state.messages == 2
-    limits = {"market_max_age": 3600.0, "market_max_bytes": MIB}
-    await ensure_stream(bus.connection, retained_config(bus.subjects, bus.names, ["one"], **limits))
     config = (await bus.connection.js.stream_info(bus.names.market)).config
     assert (config.max_age, config.max_bytes) == (3600, MIB)
     await bus.connection.close()
