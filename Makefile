@@ -58,7 +58,11 @@ bench: $(VENV)/.dev ## Speed and memory beside a plain relay, as a table and JSO
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: faults
-faults: $(VENV)/.dev ## The slow tests: random faults, kills, cuts
+faults: $(VENV)/.dev ## Every fault by number and a random walk; writes docs/reliability.md
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/.dev ## The tests that take minutes
 	@$(BIN)/pytest -m slow --timeout 1800 $(ARGS)
 
 .PHONY: clean

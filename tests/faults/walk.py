@@ -88,7 +88,7 @@ class Walk:
             "commands": len(self._asked),
             "seconds": round(time.monotonic() - started, 1),
             "orders_at_venue": len(world.sim.submits_by_client_id),
-            "fills": len(world.sim.state()["fills"]),
+            "fills": len(world.venue_fills()),
             "left_unknown": unknown,
             **dict(sorted(self.counts.items())),
         }
@@ -179,7 +179,7 @@ class Walk:
         while True:
             stored = await self.world.stored()
             fills = {event["fill_id"] for subject, event in stored if ".fill." in subject}
-            venue = {record["tradeId"] for record in self.world.sim.state()["fills"]}
+            venue = self.world.venue_fills()
             if fills == venue or time.monotonic() > deadline:
                 break
             await asyncio.sleep(0.5)

@@ -310,6 +310,10 @@ class World:
         await subscription.unsubscribe()
         return found
 
+    def venue_fills(self) -> set[str]:
+        """Ids of every fill that the venue has made."""
+        return {record.trade_id for records in self.sim.exchange.fills.values() for record in records}
+
     async def check(self) -> None:
         """Hold the invariants against the stream and the venue.
 
@@ -334,7 +338,7 @@ class World:
             final = [event for event in outcomes if event["status"] != "unknown"]
             assert len(final) <= 1, f"{command_id} ended {len(final)} times: {final}"
         assert all(count == 1 for count in fills.values()), f"fills published twice: {fills}"
-        venue_fills = {record["tradeId"] for record in self.sim.state()["fills"]}
+        venue_fills = self.venue_fills()
         assert set(fills) == venue_fills, (
             f"fills differ: bus only {set(fills) - venue_fills}, venue only {venue_fills - set(fills)}"
         )
