@@ -91,7 +91,7 @@ class Bridge:
         if bus.embedded:
             await self._start_server()
         options = connect_options(bus, self.server.url if self.server is not None else None)
-        connection = self.connection = Connection(options, request_timeout=min(bus.request_timeout, 2.0))
+        connection = self.connection = Connection(options, request_timeout=bus.request_timeout)
         await connection.connect()
         subjects, names = Subjects(bus.prefix), StreamNames(bus.prefix)
         await self._ensure_streams(connection, subjects, names)

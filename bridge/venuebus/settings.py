@@ -59,9 +59,7 @@ class BusConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     credentials: Path | None = None
     nkey: Secret | None = None
     tls: TlsConfig | None = None
-    connect_timeout: Positive = 10.0
-    request_timeout: Positive = 5.0
-    max_reconnect_wait: Positive = 5.0
+    request_timeout: Positive = 2.0
     store_dir: Path | None = None
     port: Port = 0
     max_store: Count = 8 * GIB

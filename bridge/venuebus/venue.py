@@ -144,7 +144,10 @@ class VenueContext(Protocol, Generic[C]):
         """Add to a counter of this venue, shown as ``venuebus_venue_events_total{event=name}``."""
 
     def gap(self, subjects: list[str], reason: str, *, ts_from: int | None = None, healed: bool) -> None:
-        """Say that events may be missing. ``subjects`` are relative: ``md.book.BTC-USD``, ``md.>``, ``acct.>``."""
+        """Say that events may be missing. ``subjects`` are relative: ``md.book.BTC-USD``, ``md.>``, ``acct.>``.
+
+        A symbol in them is a token of the subject: `venuebus_schemas.encode_token(symbol)`.
+        """
 
     def degraded(self, text: str, *, reason: Reason = Reason.NOT_CONNECTED) -> None:
         """Say that the session lives but lacks something (a trading server, a topic); submits are held."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from venuebus_schemas import DeadLetterOrigin, Event, Order, Quote, Reason, SessionState, Subjects
+from venuebus_schemas import Amend, DeadLetterOrigin, Event, Order, Quote, Reason, SessionState, Subjects
 
 from . import __version__
 from .bus.commands import CommandSource
@@ -85,7 +85,7 @@ class VenueRunner:
         self.notices = Notices(connection, subjects, venue, encoding=bus.encoding)
         self.state = VenueState(venue, self.notices, told, owner)
         self.limits = RateLimits(spec.limits(config) if spec.limits is not None else ())
-        risk = RiskLimits(config, self._last_quotes.get)
+        risk = RiskLimits(config, self._last_quotes.get, self._target)
         self.outbox = MarketOutbox(
             publisher, subjects, venue, encoding=bus.encoding, max_events=bus.outbox_max,
             observe=self._observer(observers, risk.needs_quotes),
@@ -150,6 +150,13 @@ class VenueRunner:
             observe=observers.observe if observers else None,
             on_settled=self._heard,
         )  # fmt: skip
+
+    def _target(self, account: str, command: Amend) -> Order | None:
+        known = self.accounts.get(account)
+        if known is None:
+            return None
+        tracked = known.tracker.find(client_order_id=command.client_order_id, venue_order_id=command.venue_order_id)
+        return None if tracked is None else tracked.order
 
     def _heard(self, account: str, order: Order) -> None:
         self.resolver.heard(account, order)
@@ -273,7 +280,7 @@ class VenueRunner:
         hooks = {task for task in tasks if task.get_name().endswith("-hooks")}
         await self._cancel({source, checkpoint, *hooks, *waits})
         if not fenced:
-            await self.engine.drain(DRAIN)
+            await self.engine.drain(DRAIN, then_end=False)  # the end of the session makes the rest `unknown`
         await self._service.stop()
         await self._cancel({session})
         await self.engine.drain(0.1 if fenced else 1.0)

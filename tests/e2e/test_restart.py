@@ -156,6 +156,21 @@ async def test_a_standby_takes_over_at_once_when_the_owner_stops(bench: Bench) -
     check_order_life(bench.of("order", "t1"))
 
 
+async def test_a_command_without_an_answer_is_told_as_unknown_before_the_bridge_stops(bench: Bench) -> None:
+    bridge = await bench.bridge()
+    bench.venue.script("submit", "take_and_hang")
+    await bench.submit("u1")
+    await bench.until(lambda: bench.venue.count("u1") == 1)
+    started = time.monotonic()
+    await bench.stop(bridge)
+    assert time.monotonic() - started < 10.0
+    await bench.result("u1", ("unknown", "timeout", None))
+    await bench.bridge()
+    await bench.until(lambda: len(bench.results("u1")) == 2)
+    assert bench.results("u1")[-1][0] == "accepted"
+    assert bench.venue.count("u1") == 1
+
+
 async def test_a_standby_takes_over_within_ten_seconds_when_the_owner_is_killed(bench: Bench) -> None:
     process = bench.process()
     await bench.until(lambda: "ready" in bench.sessions())

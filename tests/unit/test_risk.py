@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from venuebus import CommandRejected, VenueConfig
 from venuebus.orders.risk import RiskLimits
-from venuebus_schemas import Amend, Cancel, OrderType, Quote, Side, Submit
+from venuebus_schemas import Amend, Cancel, Order, OrderStatus, OrderType, Quote, Side, Submit
 
 QUOTE = Quote(symbol="X", bid="99", bid_size="1", ask="101", ask_size="1")
 
@@ -80,3 +80,17 @@ def test_without_a_limit_it_is_not_active() -> None:
     assert not risk.is_active
     assert not risk.needs_quotes
     assert limits(price_collar="1")[0].needs_quotes
+
+
+def test_an_amend_is_held_to_the_limits_by_the_order_that_it_would_make() -> None:
+    known = Order(
+        symbol="X", side=Side.BUY, order_type=OrderType.LIMIT, status=OrderStatus.NEW, quantity="2", price="100",
+        filled_quantity="0", client_order_id="a",
+    )  # fmt: skip
+    config = VenueConfig(plugin="toy", price_collar="0.05", max_notional="250")
+    risk = RiskLimits(config, {"X": QUOTE}.get, lambda account, command: known)
+    risk.check(Amend(command_id="1", client_order_id="a", quantity="2.4"), "v", "main")
+    with pytest.raises(CommandRejected, match="price_collar"):
+        risk.check(Amend(command_id="2", client_order_id="a", price="50"), "v", "main")
+    with pytest.raises(CommandRejected, match="max_notional"):
+        risk.check(Amend(command_id="3", client_order_id="a", quantity="3"), "v", "main")

@@ -455,8 +455,11 @@ class Engine:
 
     # --- stop -----------------------------------------------------------------------------------------------
 
-    async def drain(self, timeout: float) -> None:
-        """Give back what is not claimed, let what is claimed come to its end for ``timeout`` seconds."""
+    async def drain(self, timeout: float, *, then_end: bool = True) -> None:
+        """Give back what is not claimed, let what is claimed come to its end for ``timeout`` seconds.
+
+        What is still under way then is ended, or left to go on for a last drain after the session was closed.
+        """
         self._stopping = True
         for chain in self._chains.values():
             for job in chain:
@@ -465,6 +468,8 @@ class Engine:
             chain.clear()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=timeout)
+        if not then_end:
+            return
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 
-from venuebus_schemas import Amend, AnyCommand, Quote, Reason, Side, Submit
+from venuebus_schemas import Amend, AnyCommand, Order, Quote, Reason, Side, Submit
 
 from ..errors import CommandRejected
 from ..venue import VenueConfig
@@ -23,6 +23,7 @@ class RiskLimits:
         self,
         config: VenueConfig,
         last_quote: Callable[[str], Quote | None],
+        find_order: Callable[[str, Amend], Order | None] = lambda account, command: None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -32,6 +33,7 @@ class RiskLimits:
         self._collar = _decimal(config.price_collar)
         self._rate = config.max_orders_per_second
         self._quote = last_quote
+        self._find = find_order
         self._clock = clock
         self._recent: deque[float] = deque()
 
@@ -60,17 +62,29 @@ class RiskLimits:
             self._check_numbers(command.symbol, command.side, command.quantity, command.quote_quantity, command.price)
             self._check_rate()
         elif isinstance(command, Amend):
+            self._check_amend(command, self._find(account, command))
+
+    def _check_amend(self, command: Amend, order: Order | None) -> None:
+        # An amend names what changes; the limits are about the order that it would make.
+        if order is None:
             self._check_numbers(command.symbol or "", None, command.quantity, None, command.price)
+            return
+        changed = command.price is not None
+        self._check_numbers(
+            order.symbol, order.side, command.quantity or order.quantity, None, command.price or order.price,
+            collar=changed,
+        )  # fmt: skip
 
     def _check_numbers(
-        self, symbol: str, side: Side | None, quantity: str | None, quote_quantity: str | None, price: str | None
-    ) -> None:
+        self, symbol: str, side: Side | None, quantity: str | None, quote_quantity: str | None, price: str | None,
+        *, collar: bool = True,
+    ) -> None:  # fmt: skip
         if self._quantity is not None and quantity is not None and Decimal(quantity) > self._quantity:
             over = Decimal(quantity) - self._quantity
             raise _refusal(f"quantity {quantity} is over max_quantity {self._quantity} by {over}")
         if self._notional is not None:
             self._check_notional(symbol, side, quantity, quote_quantity, price)
-        if self._collar is not None and price is not None and side is not None:
+        if collar and self._collar is not None and price is not None and side is not None:
             reference = self._reference(symbol, side)
             if reference is None:
                 raise _refusal(f"price_collar: no quote of {symbol} to compare {price} with")
