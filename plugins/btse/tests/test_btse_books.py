@@ -199,3 +199,10 @@ def test_published_books_are_copies_that_later_changes_do_not_touch() -> None:
     first, second = ctx.of(Book)
     assert first.bids[0] == ("100.0", "1")
     assert second.bids[0] == ("100.5", "9")
+
+
+def test_a_hole_names_the_subjects_as_they_are_on_the_bus() -> None:
+    ctx, market, _ = feed("book", "book_delta")
+    market.want(["A.B"], ["book", "book_delta"])
+    market.lost("A.B", "its update could not be read")
+    assert ctx.gaps[0][0] == ["md.book.A%2EB", "md.book_delta.A%2EB"]

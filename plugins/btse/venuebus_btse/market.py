@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from venuebus import VenueContext
-from venuebus_schemas import Instrument
+from venuebus_schemas import Instrument, encode_token
 
 from . import convert
 from .books import Change, OrderBook
@@ -170,4 +170,5 @@ class MarketFeed:
 
 
 def _subjects(symbol: str) -> list[str]:
-    return [f"md.book.{symbol}", f"md.book_delta.{symbol}"]
+    token = encode_token(symbol)
+    return [f"md.book.{token}", f"md.book_delta.{token}"]
