@@ -31,7 +31,7 @@ from .webhooks.ingress import Ingress
 
 log = structlog.get_logger("venuebus")
 
-GOOD = frozenset({SessionState.READY, SessionState.STANDBY, SessionState.HALTED})
+GOOD = frozenset({SessionState.READY, SessionState.STANDBY})
 STOP_TIMEOUT = 9.0
 BEAT = 0.5  # seconds between two heartbeats of the loop
 DEAD = 15.0  # seconds without a heartbeat after which /livez says so

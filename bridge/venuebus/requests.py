@@ -146,6 +146,7 @@ class Requests:
 
     async def _control(self, verb: str, data: bytes) -> list[Any]:
         if verb == "status":
+            _decode(data, Query)
             return [self._status()]
         if verb in ("subscribe", "unsubscribe"):
             return await self._subscribe(verb, _decode(data, SubscribeRequest))

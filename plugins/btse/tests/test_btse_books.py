@@ -135,11 +135,7 @@ def test_an_empty_side_is_a_valid_book() -> None:
     assert book.in_sync
 
 
-@given(
-    st.lists(
-        st.tuples(st.booleans(), st.integers(1, 30), st.integers(0, 3)), max_size=60
-    )
-)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 30), st.integers(0, 3)), max_size=60))
 def test_a_book_is_the_last_size_of_every_price_sorted(changes: list[tuple[bool, int, int]]) -> None:
     book = OrderBook("BTC-USD")
     book.apply(snapshot(0, bids=[], asks=[]))

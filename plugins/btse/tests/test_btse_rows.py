@@ -83,9 +83,7 @@ def test_a_blank_row_takes_symbol_and_side_from_what_is_known(ctx: RecordingCont
     assert (order.price, order.quantity, order.filled_quantity) == (None, None, "0.4")
 
 
-def test_a_row_about_nothing_we_know_that_names_no_symbol_is_no_event(
-    ctx: RecordingContext, feed: AccountFeed
-) -> None:
+def test_a_row_about_nothing_we_know_that_names_no_symbol_is_no_event(ctx: RecordingContext, feed: AccountFeed) -> None:
     feed.on_notices([read(OrderRow, {"status": 6, "orderID": "zz", "side": ""})], NOW)
     assert ctx.events == []
 

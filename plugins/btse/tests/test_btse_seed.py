@@ -100,10 +100,13 @@ def test_rest_order_books(bid: str, bid_size: str, ask: str, ask_size: str, time
 
 # --- replies to orders --------------------------------------------------------------------------------------
 
-CREATED = """[{"status": 2, "symbol": "BTC-USD", "orderType": 80, "price": 22062.5, "side": "BUY",
+CREATED = (
+    """[{"status": 2, "symbol": "BTC-USD", "orderType": 80, "price": 22062.5, "side": "BUY",
   "orderID": "990db9b6-2ed4-4c68-b46e-827c88cc3884", "timestamp": 1660208800123, "triggerPrice": 0.0,
   "stopPrice": null, "trigger": false, "message": "", "avgFilledPrice": 0.0, "clOrderID": null, "stealth": 0.1,
-  "deviation": -0.1, "postOnly": false, "time_in_force": "GTC", %s}]""" % SIZES  # noqa: UP031 - braces
+  "deviation": -0.1, "postOnly": false, "time_in_force": "GTC", %s}]"""
+    % SIZES
+)  # noqa: UP031 - braces
 
 
 def test_create_order_response(feed: AccountFeed) -> None:

@@ -284,5 +284,3 @@ def _refuse_rows(rows: list[OrderRow], shown: str) -> None:
 
 def _shown(answer: Answer) -> str:
     return answer.body[:300].decode("utf-8", "replace")
-
-
