@@ -6,7 +6,9 @@ This package is the only part of the command line that knows nats-py.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ from venuebus_schemas import Reply, Subjects
 from ...errors import BusError
 
 CONNECT_TIMEOUT = 2.5
+LEAVE_WITHIN = 3.0  # seconds from Ctrl-C to the end of the process, whatever hangs
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -111,6 +114,9 @@ async def connected(
     ready = True
     try:
         yield client
+    except asyncio.CancelledError:
+        _end_for_sure()
+        raise
     finally:
         ready = False
         await _abandon(client)
@@ -153,6 +159,14 @@ def _login(bus: Bus) -> dict[str, Any]:
     if bus.ca_file is not None:
         options["tls"] = ssl.create_default_context(cafile=str(bus.ca_file))
     return options
+
+
+def _end_for_sure() -> None:
+    # Python 3.11's wait_for can lose a cancellation that meets a message, and then a task of the client never ends:
+    # Ctrl-C must not hang on that.
+    timer = threading.Timer(LEAVE_WITHIN, os._exit, (130,))
+    timer.daemon = True
+    timer.start()
 
 
 async def _abandon(client: Client) -> None:
