@@ -8,7 +8,7 @@ import pytest
 from venuebus import secret
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A run in the background of a shell ignores Ctrl-C, and so would every program that the tests start and end with it.
+    # A run in the background of a shell ignores Ctrl-C, and so would every program that the tests end with it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
