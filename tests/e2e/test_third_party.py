@@ -145,7 +145,7 @@ async def test_a_third_distribution_works_without_touching_the_core(
 
     client = await nats.connect(nats_url)
     quotes = await client.subscribe(f"{subject_prefix}.v1.md.acme-live.quote.ACME")
-    await client.flush()
+    await client.request("$JS.API.INFO", b"")  # a barrier: the subscriptions stand; a flush would overtake them
     with (tmp_path / "log").open("wb") as log:
         bridge = await asyncio.create_subprocess_exec(
             *PROGRAM, "run", str(config), cwd=tmp_path, env=environment, stdout=log, stderr=log

@@ -46,6 +46,7 @@ class VenueService:
             await self._service.add_endpoint(
                 name=f"{name}-{self._venue}", subject=subject, handler=self._answer(handler)
             )
+        await asyncio.sleep(0)  # nats-py's flush overtakes what is still pending otherwise
         await self._connection.control.flush()
 
     def _answer(self, handler: Handler) -> Callable[[Request], Awaitable[None]]:

@@ -46,6 +46,7 @@ class World:
 
         for plane in ("acct", "sys", "dead"):
             await self.client.subscribe(f"{self.prefix}.v1.{plane}.>", cb=keep)
+        await self.client.request("$JS.API.INFO", b"")  # a barrier: the subscriptions stand
 
     def start(self, **changes: Any) -> None:
         """Start the bridge."""
