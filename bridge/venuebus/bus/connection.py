@@ -26,6 +26,7 @@ from nats.js.errors import NotFoundError
 
 from ..errors import BusError
 from ..secret import redact
+from .replies import Replies
 
 log = structlog.get_logger("venuebus.bus")
 
@@ -101,7 +102,7 @@ class Connection:
         self._up = False
         self._refused = ""  # what a server said against our login before the first connection stood
         self._connecting: asyncio.Timeout | None = None
-        self._waiting: set[asyncio.Timeout] = set()
+        self._replies = Replies(self.control)
 
     @property
     def is_up(self) -> bool:
@@ -119,6 +120,7 @@ class Connection:
         while True:
             try:
                 await self._connect_both()
+                await self._replies.open()
                 break
             except (OSError, TimeoutError, nats.errors.Error, ssl.SSLError) as error:
                 if refused := self._refused or (str(error) if _is_refusal(error) else ""):
@@ -193,12 +195,7 @@ class Connection:
         """
         limit = timeout or self._request_timeout
         try:
-            async with asyncio.timeout(limit) as scope:
-                self._waiting.add(scope)
-                try:
-                    answer = await self.control.request(subject, data, headers=headers, timeout=limit)
-                finally:
-                    self._waiting.discard(scope)
+            answer = await self._replies.ask(subject, data, headers=headers, timeout=limit)
         except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
             raise BusUnavailable("NATS is away") from error
         except nats.errors.NoRespondersError as error:
@@ -266,7 +263,7 @@ class Connection:
 
     async def _last_directly(self, stream: str, subject: str) -> tuple[int, bytes, dict[str, str]] | None:
         try:
-            message = await self.control.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"", timeout=2.0)
+            message = await self._replies.ask(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"", timeout=2.0)
         except (TimeoutError, nats.errors.Error, OSError) as error:
             raise BusUnavailable(f"cannot read {subject}: {_describe(error)}") from error
         headers = dict(message.headers or {})
@@ -286,7 +283,7 @@ class Connection:
         """
         before = time.time_ns()
         try:
-            answer = await self.control.request(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=2.0)
+            answer = await self._replies.ask(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=2.0)
             info = _tail.decode(answer.data)
         except (TimeoutError, nats.errors.Error, OSError, msgspec.DecodeError) as error:
             raise BusUnavailable(f"cannot read stream {stream}: {_describe(error)}") from error
@@ -317,8 +314,7 @@ class Connection:
         if self._up and not self._closing:
             self._up = False
             log.warning("NATS is away, reconnecting")
-            for scope in list(self._waiting):  # an answer that was on its way will not come on the next connection
-                scope.reschedule(asyncio.get_running_loop().time())
+            self._replies.link_lost()
             for listener in self.on_change:
                 listener(False)
 
