@@ -8,11 +8,12 @@ import secrets
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from venuebus_schemas import SessionState, Subjects
 
+from . import __version__
 from .bus.connection import HIGH_WATER, Connection
 from .bus.embedded import EmbeddedServer, ServerOptions, default_store_dir
 from .bus.hooks import HookStore
@@ -20,7 +21,7 @@ from .bus.options import connect_options
 from .bus.orphans import Orphans
 from .bus.streams import StreamNames, ensure_stream, hooks_config, retained_config, stream_configs
 from .config import BridgeConfig
-from .errors import BusError
+from .errors import BusError, ConfigError
 from .health import register_metrics
 from .http import HttpServer
 from .metrics import Metrics
@@ -30,6 +31,9 @@ from .venue_runner import VenueRunner
 from .webhooks.ingress import Ingress
 
 log = structlog.get_logger("venuebus")
+
+if TYPE_CHECKING:
+    from .tracing import Tracing
 
 GOOD = frozenset({SessionState.READY, SessionState.STANDBY})
 STOP_TIMEOUT = 9.0
@@ -53,8 +57,9 @@ class MarketLink:
 class Bridge:
     """One process of venuebus. `start` returns when the bus stands and every venue is on its way."""
 
-    def __init__(self, config: BridgeConfig, plugins: Plugins) -> None:
+    def __init__(self, config: BridgeConfig, plugins: Plugins, *, tracing: Tracing | None = None) -> None:
         self.config = config
+        self.tracing = tracing
         self.plugins = plugins
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self.venues: dict[str, VenueRunner] = {}
@@ -86,6 +91,8 @@ class Bridge:
         """
         self._failed = asyncio.get_running_loop().create_future()
         bus = self.config.bus
+        if self.tracing is None and self.config.tracing.enabled:
+            self.tracing = _tracing(self.config, self.owner)
         self._spawn("heartbeat", self._heartbeat())
         await self.http.start()
         if bus.embedded:
@@ -105,7 +112,7 @@ class Bridge:
             runner = VenueRunner(
                 name, self.plugins.specs[config.plugin], config, bus, connection, link, names, subjects, self.owner,
                 self._spool_dir(), interceptors=interceptors, observers=observers,
-                told=self.plugins.venue_state_changed,
+                told=self.plugins.venue_state_changed, metrics=self.metrics, tracing=self.tracing,
             )  # fmt: skip
             self.venues[name] = runner
             self._spawn(f"venue-{name}", runner.run())
@@ -191,6 +198,8 @@ class Bridge:
         if self.connection is not None:
             await self.connection.close()
         await self.http.stop()
+        if self.tracing is not None:
+            await self.tracing.close()
         if self.server is not None:
             await self.server.stop()
         log.info("bridge stopped", seconds=round(time.monotonic() - started, 2))
@@ -268,3 +277,14 @@ class Bridge:
     def _live(self) -> tuple[bool, dict[str, Any]]:
         silent = time.monotonic() - self._beat
         return silent < DEAD, {"loop_lag": round(self.loop_lag, 4), "heartbeat": round(silent, 3)}
+
+
+def _tracing(config: BridgeConfig, owner: str) -> Tracing:
+    try:
+        from .tracing import make_tracing  # OpenTelemetry is an extra, and nobody else should pay for its import
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{config.source}: tracing.enabled: {error.name} is not installed; add the extra: "
+            "pip install 'venuebus[otel]'"
+        ) from error
+    return make_tracing(config.tracing, __version__, owner)

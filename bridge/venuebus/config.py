@@ -21,6 +21,7 @@ from .settings import BusConfig as BusConfig
 from .settings import HttpConfig as HttpConfig
 from .settings import LogConfig as LogConfig
 from .settings import TlsConfig as TlsConfig
+from .settings import TracingConfig as TracingConfig
 from .settings import listen_address as listen_address
 from .tables import TableReader, did_you_mean
 from .venue import VenueConfig, VenueSpec
@@ -35,6 +36,7 @@ class BridgeConfig(msgspec.Struct, kw_only=True, frozen=True):
     bus: BusConfig = BusConfig()
     http: HttpConfig = HttpConfig()
     log: LogConfig = LogConfig()
+    tracing: TracingConfig = TracingConfig()
     venues: dict[str, VenueConfig] = {}
     source: str = "the configuration"
 
@@ -79,7 +81,7 @@ def build_config(
         ConfigError: with one line for every mistake.
     """
     reader = TableReader(folder if folder is not None else Path.cwd())
-    tables = {"bus": BusConfig, "http": HttpConfig, "log": LogConfig}
+    tables = {"bus": BusConfig, "http": HttpConfig, "log": LogConfig, "tracing": TracingConfig}
     for key in data:
         if key not in (*tables, "venues"):
             reader.mistake(key, f"unknown key{did_you_mean(key, (*tables, 'venues'))}")

@@ -168,6 +168,26 @@ class LogConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     format: Literal["text", "json"] = "text"
 
 
+class TracingConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``[tracing]``: one OpenTelemetry trace per command; needs the extra ``venuebus[otel]``.
+
+    ``endpoint`` is an OTLP collector's address for HTTP, ``sample`` the part of the commands without a trace of their
+    own that get one. What is not set here is left to the standard ``OTEL_`` variables.
+    """
+
+    enabled: bool = False
+    endpoint: str | None = None
+    service_name: str | None = None
+    sample: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+
+    def validate(self) -> None:
+        """Refuse an address that no collector can have."""
+        if self.endpoint is not None:
+            parts = urlsplit(self.endpoint)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("endpoint: expected an OTLP collector's address such as http://127.0.0.1:4318")
+
+
 def listen_address(listen: str) -> tuple[str, int] | None:
     """Take ``host:port`` apart; ``None`` for "", which means off.
 

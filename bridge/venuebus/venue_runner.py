@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -31,18 +31,23 @@ from .bus.streams import StreamNames
 from .config import BusConfig
 from .errors import BusError
 from .limits import RateLimits
+from .metrics import Metrics
 from .orders.account import Account
 from .orders.checks import Observers
 from .orders.engine import Engine
 from .orders.reconcile import OVERLAP_NS, Reconciler
 from .orders.resolver import Resolver
 from .orders.risk import RiskLimits
+from .orders.steps import CommandMeter
 from .outbox import MarketOutbox, MarketPublisher
 from .requests import Requests
 from .sessions import Sessions
 from .state import VenueState
 from .venue import Interceptor, VenueConfig, VenueSpec
 from .webhooks.translation import Translator
+
+if TYPE_CHECKING:
+    from .tracing import Tracing
 
 log = structlog.get_logger("venuebus.venue")
 
@@ -70,6 +75,8 @@ class VenueRunner:
         interceptors: tuple[Interceptor, ...],
         observers: Observers,
         told: Callable[[str, SessionState, str], None],
+        metrics: Metrics,
+        tracing: Tracing | None = None,
     ) -> None:
         self.venue = venue
         self.spec = spec
@@ -82,6 +89,8 @@ class VenueRunner:
         self._fenced = asyncio.Event()
         self._last_quotes: dict[str, Quote] = {}
         self._observers = observers
+        self._tracing = tracing
+        self._meter = CommandMeter(metrics, venue)
         self.notices = Notices(connection, subjects, venue, encoding=bus.encoding)
         self.state = VenueState(venue, self.notices, told, owner)
         self.limits = RateLimits(spec.limits(config) if spec.limits is not None else ())
@@ -100,7 +109,7 @@ class VenueRunner:
         policy = self._capabilities.lookup
         self.engine = Engine(
             self.venue, self.accounts, gate := _LateGate(), self._capabilities, self.subjects,
-            interceptors=self._interceptors, limits=self.limits,
+            interceptors=self._interceptors, limits=self.limits, meter=self._meter,
             request_timeout=min(config.request_timeout or self._capabilities.request_timeout, 15.0),
             dead_letter=self._dead_command, epoch=lambda: self.sessions.epoch, now_ns=self._connection.bus_time_ns,
         )  # fmt: skip
@@ -149,6 +158,7 @@ class VenueRunner:
             self.venue, name, ledger, journal,
             observe=observers.observe if observers else None,
             on_settled=self._heard,
+            traces=None if self._tracing is None else self._tracing.account(self.venue, name),
         )  # fmt: skip
 
     def _target(self, account: str, command: Amend) -> Order | None:
@@ -372,6 +382,7 @@ class VenueRunner:
                 data = await account.ledger.read_last("order", key)
                 if data is not None:
                     account.restore("order", data, 0)
+                    await account.restore_trace(key)
         async for subject, data, stored in account.journal.since(checkpoint.sequence + 1 if checkpoint else 0):
             kind = self.subjects.parse(subject).kind
             if kind == "lease":

@@ -44,3 +44,4 @@ class Claim(msgspec.Struct, kw_only=True, omit_defaults=True):
     sent: bool = True
     reason: str | None = None
     text: str | None = None
+    traceparent: str | None = None

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import nats.errors
-import nats.js.errors
-import structlog
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from ..errors import BusError
 from .connection import Connection
-
-log = structlog.get_logger("venuebus.commands")
+from .pull import Pull
 
 ACK_WAIT = 2.0  # seconds until a command that a dead bridge held comes to the next one
 HOLD_EVERY = 0.7  # seconds between two signs of life for commands that wait here
-FETCH = 256
 MAX_HELD = 4096  # commands delivered and not acknowledged; more wait in the stream
 
 
 class Delivery:
     """One command as it came, and the ways to be done with it."""
 
-    __slots__ = ("_msg", "data", "seq", "subject", "ts_published")
+    __slots__ = ("_msg", "data", "seq", "subject", "traceparent", "ts_published")
 
     def __init__(self, msg: Msg) -> None:
         meta = msg.metadata
@@ -34,6 +27,7 @@ class Delivery:
         self.subject = msg.subject
         self.data = msg.data
         self.seq = meta.sequence.stream
+        self.traceparent = msg.headers.get("traceparent") if msg.headers else None
         self.ts_published = int(meta.timestamp.timestamp() * 1e6) * 1000
 
     async def ack(self) -> None:
@@ -57,26 +51,31 @@ async def quietly(coroutine: object) -> None:
         pass
 
 
-def end_if_canceled() -> None:
-    """Raise the cancellation that the ``wait_for`` below nats-py lost: Python 3.11's loses one that meets a result.
+def position(reply: str) -> tuple[int, int]:
+    """Return the stream sequence and the time (ns) of a message that JetStream delivered, from its reply subject.
 
-    Raises:
-        CancelledError: this task was canceled, and goes on all the same.
+    ``$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>``, or with a domain and an
+    account hash before the stream, and a token after it (ADR-15). nats-py's ``metadata`` makes a datetime of the time.
     """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+    tokens = reply.split(".")
+    first = 5 if len(tokens) < 11 else 7
+    return int(tokens[first]), int(tokens[first + 2])
 
 
 class CommandSource:
     """Reads the commands of one venue in the order of their publication."""
 
     def __init__(self, connection: Connection, stream: str, subject: str, durable: str) -> None:
-        self._connection = connection
-        self._stream = stream
-        self._subject = subject
-        self._durable = durable
-        self._subscription: JetStreamContext.PullSubscription | None = None
+        config = ConsumerConfig(
+            durable_name=durable,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=ACK_WAIT,
+            deliver_policy=DeliverPolicy.ALL,
+            filter_subject=subject,
+            max_deliver=-1,
+            max_ack_pending=MAX_HELD,
+        )
+        self._pull = Pull(connection, stream, config)
 
     async def run(self, handle: Callable[[Delivery], None]) -> None:
         """Call ``handle`` with every delivery, for ever; ``handle`` must not block or raise.
@@ -84,50 +83,9 @@ class CommandSource:
         Raises:
             BusError: the consumer cannot be made.
         """
-        try:
-            while True:
-                await self._read(handle)
-                end_if_canceled()
-        finally:
-            # A request for messages that outlives its reader would swallow the next command.
-            subscription, self._subscription = self._subscription, None
-            if subscription is not None:
-                await quietly(subscription.unsubscribe())
 
-    async def _read(self, handle: Callable[[Delivery], None]) -> None:
-        if not self._connection.is_up:
-            await asyncio.sleep(0.1)
-            return
-        try:
-            if self._subscription is None:
-                self._subscription = await self._bind()
-            messages = await self._subscription.fetch(FETCH, timeout=1.0)
-        except TimeoutError:
-            return
-        except nats.js.errors.NotFoundError:
-            self._subscription = None  # somebody deleted the consumer: make it again
-            return
-        except (nats.js.errors.Error, nats.errors.Error, OSError) as error:
-            log.debug("reading commands failed", error=str(error))
-            self._subscription = None
-            await asyncio.sleep(0.25)
-            return
-        for message in messages:
-            handle(Delivery(message))
+        async def take(messages: list[Msg]) -> None:
+            for message in messages:
+                handle(Delivery(message))
 
-    async def _bind(self) -> JetStreamContext.PullSubscription:
-        config = ConsumerConfig(
-            durable_name=self._durable,
-            ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=ACK_WAIT,
-            deliver_policy=DeliverPolicy.ALL,
-            filter_subject=self._subject,
-            max_deliver=-1,
-            max_ack_pending=MAX_HELD,
-        )
-        js = self._connection.js
-        try:
-            await js.add_consumer(self._stream, config)
-        except nats.js.errors.APIError as error:
-            raise BusError(f"consumer {self._durable} cannot be made: {error.description}") from error
-        return await js.pull_subscribe_bind(durable=self._durable, stream=self._stream)
+        await self._pull.run(take)

@@ -102,11 +102,10 @@ class Ledger:
 
     # --- events ---------------------------------------------------------------------------------------------
 
-    def put(self, kind: str, key: str, event: Any, msg_id: str) -> None:
+    def put(self, kind: str, key: str, event: Any, msg_id: str, traceparent: str | None = None) -> None:
         """Queue one event; it is on the stream, or in the spool, before the bridge forgets it."""
-        entry = Entry(
-            self._subjects.account(self.venue, self.account, kind, key), encode(event, self._encoding), msg_id, kind
-        )
+        subject = self._subjects.account(self.venue, self.account, kind, key)
+        entry = Entry(subject, encode(event, self._encoding), msg_id, kind, traceparent)
         if self._spooling or len(self._queue) >= self._max_queue:
             self._to_spool([entry])
         else:
@@ -144,7 +143,14 @@ class Ledger:
 
     # --- claims ---------------------------------------------------------------------------------------------
 
-    async def claim(self, claim: Claim, events: list[tuple[str, str, Any, str]], *, urgent: bool = False) -> None:
+    async def claim(
+        self,
+        claim: Claim,
+        events: list[tuple[str, str, Any, str]],
+        *,
+        urgent: bool = False,
+        traceparent: str | None = None,
+    ) -> None:
         """Write ``claim``, and then the events that go with it (kind, key, event, message id).
 
         ``urgent`` claims (cancels) stand before the others that wait.
@@ -157,11 +163,14 @@ class Ledger:
         """
         body = msgspec.json.encode(claim)
         subject = self._subjects.claim(self.venue, self.account, claim.command_id)
-        first = Entry(subject, body, f"claim-{self.account}-{claim.command_id}-{claim.nonce}", "claim")
+        first = Entry(subject, body, f"claim-{self.account}-{claim.command_id}-{claim.nonce}", "claim", traceparent)
         rest = [
-            Entry(self._subjects.account(self.venue, self.account, kind, key), encode(event, self._encoding), mid, kind)
+            Entry(
+                self._subjects.account(self.venue, self.account, kind, key), encode(event, self._encoding), mid, kind,
+                traceparent,
+            )
             for kind, key, event, mid in events
-        ] or [Entry(subject, body, f"{first.msg_id}-fence", "claim")]
+        ] or [Entry(subject, body, f"{first.msg_id}-fence", "claim", traceparent)]  # fmt: skip
         await self._be_first(first, claim, urgent)
         for entry in rest:
             await self._prove(entry)

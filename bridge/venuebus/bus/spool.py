@@ -19,6 +19,7 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     data: bytes
     msg_id: str
     kind: str
+    traceparent: str | None = None
 
 
 class Spool:

@@ -112,6 +112,8 @@ class EntryWriter:
             base = {"Vb-Type": entry.kind, "Vb-Schema": SCHEMA_VERSION, "Content-Type": content}
             self._base[entry.kind] = base
         headers = {**base, "Nats-Msg-Id": entry.msg_id}
+        if entry.traceparent is not None:
+            headers["traceparent"] = entry.traceparent
         if expected is not None:
             headers[EXPECT] = str(expected)
         if fenced:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -29,6 +30,9 @@ from ..bus.ledger import Ledger
 from .forwards import Forwards
 from .tracker import OrderTracker, fill_key, order_key
 
+if TYPE_CHECKING:
+    from ..tracing import AccountTraces
+
 log = structlog.get_logger("venuebus.account")
 
 KEEP_ENDED = 20_000  # ids of commands that came to an end lately: their results may still wait for the stream
@@ -48,6 +52,7 @@ class Account:
         *,
         observe: Callable[[AccountEvent], None] | None = None,
         on_settled: Callable[[str, Order], None] = lambda account, order: None,
+        traces: AccountTraces | None = None,
     ) -> None:
         self.venue = venue
         self.name = name
@@ -66,6 +71,7 @@ class Account:
         self.forwards = Forwards()
         self.last_fill_ns = 0
         self.published = 0
+        self.traces = traces
         self._observe = observe
         self._seqs: dict[tuple[str, str], int] = {}
         self._order_seqs: dict[str, int] = {}
@@ -156,7 +162,8 @@ class Account:
         """Stamp ``event`` and hand it to the ledger; without ``msg_id`` one is made of epoch and sequence."""
         self.stamp(kind, key, event)
         identity = msg_id or f"{kind}-{key}-{event.epoch}-{event.seq}"
-        self.ledger.put(kind, key, event, f"{self.venue}-{self.name}-{identity}")
+        traceparent = None if self.traces is None else self.traces.event(kind, key, event)
+        self.ledger.put(kind, key, event, f"{self.venue}-{self.name}-{identity}", traceparent)
         self.published += 1
         if self._observe is not None:
             self._observe(event)
@@ -199,6 +206,8 @@ class Account:
         """
         if kind == "claim":
             claim = msgspec.json.decode(data, type=Claim)
+            if self.traces is not None:
+                self.traces.note(claim)
             if claim.sent:
                 self.open_claims[claim.command_id] = claim
             return
@@ -216,6 +225,19 @@ class Account:
             self.balances[event.currency] = event
         elif isinstance(event, Forward):
             self.forwards.load(event)
+
+    async def restore_trace(self, client_order_id: str) -> None:
+        """Learn from its claim which trace an open order belongs to.
+
+        Raises:
+            BusUnavailable: NATS did not answer.
+        """
+        tracked = self.tracker.find(client_order_id=client_order_id)
+        if self.traces is None or tracked is None or tracked.order.command_id is None:
+            return
+        claim = await self.ledger.read_claim(tracked.order.command_id)
+        if claim is not None:
+            self.traces.note(claim)
 
     def checkpoint(self, sequence: int, bans: dict[str, int]) -> Checkpoint:
         """Return what a next owner must know beside the stream from ``sequence`` on."""

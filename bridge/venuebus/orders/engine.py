@@ -41,6 +41,7 @@ from .breaker import Breaker
 from .checks import check_capabilities, expiry, intercept, read_command
 from .job import Job, chain_key, default_client_order_id, pending_order
 from .outcomes import Outcomes
+from .steps import CommandMeter, call_venue, write_claim
 
 log = structlog.get_logger("venuebus.orders")
 
@@ -78,6 +79,7 @@ class Engine:
         *,
         interceptors: tuple[Interceptor, ...] = (),
         limits: RateLimits,
+        meter: CommandMeter,
         request_timeout: float,
         dead_letter: Callable[[bytes, str, str], None],
         epoch: Callable[[], int],
@@ -85,13 +87,14 @@ class Engine:
     ) -> None:
         self.venue = venue
         self.accounts = accounts
-        self.outcomes = Outcomes(venue, accounts, epoch)
+        self.outcomes = Outcomes(venue, accounts, epoch, meter.ended)
         self.breaker = Breaker()
         self._gate = gate
         self._can = capabilities
         self._subjects = subjects
         self._interceptors = interceptors
         self._limits = limits
+        self._meter = meter
         self._request_timeout = request_timeout
         self._dead_letter = dead_letter
         self._epoch = epoch
@@ -126,6 +129,11 @@ class Engine:
             refusal = error
             if job.command is None:
                 self._dead_letter(delivery.data, str(error), delivery.subject)
+        self._meter.received(job.verb)
+        self._meter.read.observe((self._now_ns() - delivery.ts_published) / 1e9)
+        account = self.accounts.get(job.account)
+        if account is not None and account.traces is not None:
+            job.trace = account.traces.command(job)
         self._enqueue(job, refusal)
 
     def _check(self, job: Job) -> None:
@@ -199,6 +207,7 @@ class Engine:
     # --- one command ----------------------------------------------------------------------------------------
 
     async def _process(self, job: Job, refusal: CommandRejected | None) -> None:
+        token = None if job.trace is None else job.trace.enter()
         try:
             if refusal is None:
                 refusal = await self._prepare_and_send(job)
@@ -218,6 +227,8 @@ class Engine:
             if job.claim is not None and job.claim.sent:
                 self.outcomes.unknown(job, OutcomeUnknown("internal error of the bridge", reason=Reason.INTERNAL))
         finally:
+            if job.trace is not None and token is not None:
+                job.trace.leave(token)
             job.done.set()
             if job.delivery is not None:
                 self._held.pop(job.delivery.seq, None)
@@ -358,7 +369,7 @@ class Engine:
         try:
             # No time-out here: a claim that is abandoned half-way could still be written. An expired command is stopped
             # by its attempt.
-            await account.ledger.claim(claim, events, urgent=job.verb not in SLOW_LANE)
+            await write_claim(job, account, self._meter, claim, events, job.verb not in SLOW_LANE)
         except (BusUnavailable, Fenced, AlreadyClaimed):
             job.claim = None
             if order is not None:
@@ -385,6 +396,7 @@ class Engine:
                     await self._wait_again(job)
                     prepared_for = self._session()
                     job.attempts += 1
+                    self._meter.retried(job.verb)
                     attempt = self._attempt(job, account, job.attempts)
                     keys = self._prepare(attempt)
                     await self._record_attempt(job, account, keys)
@@ -392,9 +404,11 @@ class Engine:
                 if current is None or not isinstance(current[0], SupportsOrders):
                     raise NotSent(f"{self.venue} is not connected")
                 try:
-                    accepted = await attempt.run(
-                        current[0],
-                        current[1],
+                    accepted = await call_venue(
+                        job,
+                        attempt,
+                        self._meter,
+                        (current[0], current[1]),
                         time_left=lambda: job.time_left(PATIENCE),
                         request_timeout=self._request_timeout,
                         waiting=lambda: self._limits.waiting > 0,

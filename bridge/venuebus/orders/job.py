@@ -7,6 +7,7 @@ import hashlib
 import random
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from venuebus_schemas import (
     Amend,
@@ -26,6 +27,9 @@ from venuebus_schemas import (
 from ..bus.claim import Claim
 from ..bus.commands import Delivery
 from ..errors import OutcomeUnknown
+
+if TYPE_CHECKING:
+    from ..tracing import Trace
 
 _random = random.Random()
 
@@ -52,6 +56,7 @@ class Job:
     acknowledged: bool = False
     doubt: OutcomeUnknown | None = None
     """What became of an earlier attempt that was tried again because repeating it does no harm."""
+    trace: Trace | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
     nonce: str = field(default_factory=lambda: f"{_random.getrandbits(96):024x}")
 
@@ -92,6 +97,7 @@ class Job:
             sent=sent,
             reason=reason,
             text=text,
+            traceparent=None if self.trace is None else self.trace.durable,
         )
         return self.claim
 

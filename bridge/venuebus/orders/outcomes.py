@@ -30,7 +30,13 @@ log = structlog.get_logger("venuebus.orders")
 class Outcomes:
     """Publishes order events and results of one venue's commands; keeps those whose outcome is unknown."""
 
-    def __init__(self, venue: str, accounts: dict[str, Account], epoch: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        venue: str,
+        accounts: dict[str, Account],
+        epoch: Callable[[], int],
+        ended: Callable[[str, str, str | None], None] = lambda verb, status, reason: None,
+    ) -> None:
         self.venue = venue
         self.accounts = accounts
         self.unresolved: dict[tuple[str, str], Job] = {}
@@ -38,6 +44,7 @@ class Outcomes:
         self.on_open_claim: Callable[[Account, Claim], None] = lambda account, claim: None
         self.counts: dict[str, int] = {"accepted": 0, "rejected": 0, "unknown": 0}
         self._epoch = epoch
+        self._count = ended
 
     def accepted(self, job: Job, accepted: Accepted) -> None:
         """The venue has it."""
@@ -129,6 +136,9 @@ class Outcomes:
         if status is not ResultStatus.UNKNOWN:
             self.unresolved.pop((job.account, job.command_id), None)
         self.counts[status] = self.counts.get(status, 0) + 1
+        self._count(job.verb, status, reason)
+        if job.trace is not None:
+            job.trace.result(status, reason, resolved_by)
         account.put_result(
             job.result(status, reason=reason, text=text, venue_order_id=venue_order_id, resolved_by=resolved_by)
         )
@@ -145,13 +155,17 @@ class Outcomes:
         job.attempts = 0
         result = job.result(ResultStatus.REJECTED, reason=error.reason, text=str(error))
         self.counts["rejected"] += 1
+        self._count(job.verb, ResultStatus.REJECTED, error.reason)
         if job.account not in self.accounts:
             await self._refuse_elsewhere(job, account, result)
             return
         account.stamp("result", job.command_id, result)
         mid = f"{self.venue}-{job.account}-result-{job.command_id}-{job.verb}-rejected-{job.nonce}"
         claim = job.make_claim(keys={}, epoch=self._epoch(), sent=False, reason=error.reason, text=str(error))
-        await account.ledger.claim(claim, [("result", job.command_id, result, mid)])
+        if job.trace is not None:
+            job.trace.result(ResultStatus.REJECTED, error.reason, None)
+        traceparent = None if job.trace is None else job.trace.traceparent
+        await account.ledger.claim(claim, [("result", job.command_id, result, mid)], traceparent=traceparent)
         await job.ack()
 
     async def _refuse_elsewhere(self, job: Job, account: Account, result: Any) -> None:

@@ -73,6 +73,8 @@ class Resolver:
     def take_up(self, account: Account, claim: Claim) -> None:
         """Take up one open claim: its outcome is unknown until there is evidence."""
         job = _job_of(account.name, claim)
+        if account.traces is not None:
+            job.trace = account.traces.resume(claim)
         self._outcomes.unresolved[account.name, claim.command_id] = job
         tracked = account.tracker.find(client_order_id=claim.client_order_id, venue_order_id=claim.venue_order_id)
         if tracked is not None:
@@ -91,6 +93,9 @@ class Resolver:
         if self._tasks:
             await asyncio.wait(set(self._tasks.values()), timeout=1.0)
         self._tasks.clear()
+        for job in self._outcomes.unresolved.values():
+            if job.trace is not None:
+                job.trace.stopped()
 
     # --- the venue's word, unasked --------------------------------------------------------------------------
 

@@ -1,0 +1,90 @@
+"""The two steps of a command that leave the bridge, the claim and the venue call, each timed and traced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..bus.claim import Claim
+from ..metrics import Metrics
+from ..venue import Accepted, SupportsOrders
+from .account import Account
+from .attempt import Attempt
+from .job import Job
+
+
+class CommandMeter:
+    """What is counted of one venue's commands; the cells live as long as the bridge, whoever owns the venue."""
+
+    def __init__(self, metrics: Metrics, venue: str) -> None:
+        self._metrics = metrics
+        self._venue = venue
+        self.read = self._hop("read")
+        self.claim = self._hop("claim")
+        self.first_byte = self._hop("first_byte")
+        self.answer = self._hop("answer")
+
+    def _hop(self, hop: str) -> Any:
+        labels = {"venue": self._venue, "hop": hop}
+        return self._metrics.histogram("command_hop_seconds", "What a command waits for on each hop", labels)
+
+    def received(self, verb: str) -> None:
+        """Count a command that came from the stream."""
+        labels = {"venue": self._venue, "verb": verb}
+        self._metrics.counter("commands_received", "Commands read from the stream", labels).value += 1
+
+    def ended(self, verb: str, status: str, reason: str | None) -> None:
+        """Count a published result."""
+        labels = {"venue": self._venue, "verb": verb, "status": status, "reason": reason or ""}
+        self._metrics.counter("command_results", "Results published", labels).value += 1
+
+    def retried(self, verb: str) -> None:
+        """Count a further attempt at a command."""
+        labels = {"venue": self._venue, "verb": verb}
+        self._metrics.counter("command_retries", "Further attempts at commands", labels).value += 1
+
+
+async def write_claim(
+    job: Job, account: Account, meter: CommandMeter, claim: Claim, events: list[tuple[str, str, Any, str]], urgent: bool
+) -> None:
+    """Put the claim on the ledger.
+
+    Raises:
+        AlreadyClaimed, Fenced, BusUnavailable: as `Ledger.claim`.
+    """
+    started = time.perf_counter()
+    if job.trace is None:
+        await account.ledger.claim(claim, events, urgent=urgent)
+    else:
+        with job.trace.claiming() as traceparent:
+            await account.ledger.claim(claim, events, urgent=urgent, traceparent=traceparent)
+        account.traces.begin(job)  # type: ignore[union-attr]  # who gives a job its trace has them
+    meter.claim.observe(time.perf_counter() - started)
+
+
+async def call_venue(
+    job: Job,
+    attempt: Attempt,
+    meter: CommandMeter,
+    session: tuple[SupportsOrders, Any],
+    *,
+    time_left: Callable[[], float],
+    request_timeout: float,
+    waiting: Callable[[], bool],
+) -> Accepted:
+    """Make one attempt.
+
+    Raises:
+        NotSent, CommandRejected, OutcomeUnknown: as `Attempt.run`.
+    """
+    try:
+        if job.trace is None:
+            return await attempt.run(*session, time_left=time_left, request_timeout=request_timeout, waiting=waiting)
+        with job.trace.calling(attempt):
+            return await attempt.run(*session, time_left=time_left, request_timeout=request_timeout, waiting=waiting)
+    finally:
+        if attempt.ts_sent is not None and attempt.sent_at is not None:
+            meter.answer.observe(time.monotonic() - attempt.sent_at)
+            if attempt.attempt == 1:
+                meter.first_byte.observe((attempt.ts_sent - job.ts_received) / 1e9)
