@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "send": "Publish one command and wait for its result.",
     "orders": "List the orders of an account, the unknown ones first.",
     "resolve": "Say what became of a command whose outcome is unknown.",
+    "new": "Write a new venue plugin: tested, installable, with a toy protocol to replace.",
     "simulate": "Run one venue's simulator alone, speaking its real protocol.",
     "schema": "Print the messages as JSON Schema, or the bus as AsyncAPI 3.",
 }
