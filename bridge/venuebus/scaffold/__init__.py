@@ -21,7 +21,7 @@ RESERVED = frozenset({
 })  # fmt: skip
 """Names that would be mistaken for a part of venuebus itself."""
 LICENSES = ("Apache-2.0", "MIT", "none")
-MAX_NAME = 32
+MAX_NAME = 24
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
 _MARK = re.compile(r"<<([a-z]+)>>")
 
