@@ -11,9 +11,9 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Literal, TextIO
+from typing import Any, ClassVar, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -33,6 +33,7 @@ def setup_logging(level: str = "info", format: Format = "text", stream: TextIO |
     out = stream if stream is not None else sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -84,6 +85,22 @@ def venue_logger(venue: str) -> structlog.stdlib.BoundLogger:
 def bind_venue(venue: str) -> None:
     """Put ``venue`` on every line that the current task and the tasks it starts log, whoever's logger it is."""
     structlog.contextvars.bind_contextvars(venue=venue)
+
+
+def trace_lines(current: Callable[[], Mapping[str, str]] | None) -> None:
+    """Put what ``current`` returns (``trace_id``, ``span_id``) on every line from now on; ``None`` stops it."""
+    _Lines.current_trace = current
+
+
+def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    current = _Lines.current_trace
+    if current is not None:
+        event.update(current())
+    return event
+
+
+class _Lines:
+    current_trace: ClassVar[Callable[[], Mapping[str, str]] | None] = None
 
 
 def _logger(*names: str) -> logging.Logger:

@@ -35,6 +35,7 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
 from venuebus_schemas import AccountEvent, Fill, Order, ResultStatus
 
+from .logs import trace_lines
 from .secret import redact
 
 if TYPE_CHECKING:
@@ -226,6 +227,7 @@ class Tracing:
     def __init__(self, provider: TracerProvider) -> None:
         self._provider = provider
         self._tracer = provider.get_tracer("venuebus")
+        trace_lines(_current)
 
     def account(self, venue: str, account: str) -> AccountTraces:
         """Return the traces of one account."""
@@ -233,6 +235,7 @@ class Tracing:
 
     async def close(self) -> None:
         """Deliver what is left, for at most `FLUSH` seconds: a collector that is away must not hold the stop up."""
+        trace_lines(None)
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
         def shut_down() -> None:
@@ -272,6 +275,13 @@ def make_tracing(config: TracingConfig, version: str, instance: str) -> Tracing:
 
 def _below(parent: SpanContext | None) -> Context:
     return Context() if parent is None else trace.set_span_in_context(NonRecordingSpan(parent), Context())
+
+
+def _current() -> dict[str, str]:
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return {}
+    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
 
 
 def _order_of(event: AccountEvent) -> str | None:

@@ -91,6 +91,7 @@ class Bench:
         # Small, because every test's streams reserve room on the one server.
         self.bus: dict[str, Any] = {f"{name}_max_bytes": MIB for name in ("command", "account", "system", "dead")}
         self.table: dict[str, Any] = {}
+        self.extra: dict[str, Any] = {}
         self.messages: list[tuple[str, Event]] = []
         self.bridges: list[Bridge] = []
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -149,6 +150,7 @@ class Bench:
             "bus": {"servers": [self.url], "prefix": self.prefix, "spool_dir": str(self.folder / "spool"), **self.bus},
             "http": {"listen": "127.0.0.1:0"},
             "venues": {"toy": {"plugin": "toy", "folder": str(self.venue.folder), **self.table}},
+            **self.extra,
         }
 
     async def bridge(self, plugin: ToyPlugin | None = None, *, ready: bool = True) -> Bridge:
