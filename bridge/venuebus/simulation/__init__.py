@@ -3,15 +3,20 @@
 from .engine import MatchingEngine
 from .faults import Fault, FaultScript
 from .model import Listener, Market, OrderRefused, SimFill, SimOrder, SimTrade
+from .occasions import STANDARD_OCCASIONS, CountsOrders, Occasion, StagesOccasions
 
 __all__ = [
+    "STANDARD_OCCASIONS",
+    "CountsOrders",
     "Fault",
     "FaultScript",
     "Listener",
     "Market",
     "MatchingEngine",
+    "Occasion",
     "OrderRefused",
     "SimFill",
     "SimOrder",
     "SimTrade",
+    "StagesOccasions",
 ]

@@ -46,15 +46,18 @@ def simulator() -> VenueSimulator:
     return BtseSimulator(rate=20.0)
 
 
+SPEC: VenueSpec[BtseConfig] = VenueSpec(
+    name="btse",
+    config_type=BtseConfig,
+    create=create,
+    capabilities=CAPABILITIES,
+    summary="BTSE spot: quotes, trades, books; limit, market, stop, oco and peg orders",
+    limits=limits,
+    simulator=simulator,
+)
+
+
 @hookimpl
 def venuebus_register_venues() -> Iterable[VenueSpec[Any]]:
     """Offer one kind of venue: ``btse``."""
-    yield VenueSpec(
-        name="btse",
-        config_type=BtseConfig,
-        create=create,
-        capabilities=CAPABILITIES,
-        summary="BTSE spot: quotes, trades, books; limit, market, stop, oco and peg orders",
-        limits=limits,
-        simulator=simulator,
-    )
+    return [SPEC]
