@@ -28,6 +28,7 @@ from .metrics import Metrics
 from .orders.checks import Observers
 from .plugins import Plugins
 from .venue_runner import VenueRunner
+from .watchdog import Suspects, Watchdog
 from .webhooks.ingress import Ingress
 
 log = structlog.get_logger("venuebus")
@@ -75,6 +76,7 @@ class Bridge:
             self.ingress.add(name, plugins.specs[venue.plugin], venue)
         if self.ingress.is_needed:
             self.http.add_post("/hooks/{venue}", self.ingress.handle)
+        self._watchdog = Watchdog(Suspects(plugins, self._kinds), self.metrics)
         self.loop_lag = 0.0
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[str] | None = None
@@ -94,6 +96,7 @@ class Bridge:
         if self.tracing is None and self.config.tracing.enabled:
             self.tracing = _tracing(self.config, self.owner)
         self._spawn("heartbeat", self._heartbeat())
+        self._watchdog.start()
         await self.http.start()
         if bus.embedded:
             await self._start_server()
@@ -198,6 +201,7 @@ class Bridge:
         if self.connection is not None:
             await self.connection.close()
         await self.http.stop()
+        self._watchdog.stop()
         if self.tracing is not None:
             await self.tracing.close()
         if self.server is not None:
@@ -226,6 +230,9 @@ class Bridge:
             self._beat = time.monotonic()
             await asyncio.sleep(BEAT)
             self.loop_lag = max(0.0, time.monotonic() - self._beat - BEAT)
+
+    def _kinds(self) -> dict[str, str]:
+        return {name: runner.spec.name for name, runner in list(self.venues.items())}  # the watchdog's thread asks
 
     # --- what others see ------------------------------------------------------------------------------------
 
@@ -261,6 +268,7 @@ class Bridge:
                 "state": str(runner.state.state),
                 "text": runner.state.text or None,
                 "ledger": all(account.ledger.healthy for account in runner.accounts.values()),
+                "lease": runner.may_act,
                 "unknown_orders": len(runner.engine.outcomes.unresolved),
                 **({"warnings": warnings} if (warnings := self.ingress.warnings(name)) else {}),
             }
@@ -269,7 +277,9 @@ class Bridge:
         started = bool(self.venues)
         good = all(runner.state.state in GOOD for runner in self.venues.values())
         ledgers = all(venue["ledger"] for venue in venues.values())
-        return nats_up and started and good and ledgers, {
+        standby = str(SessionState.STANDBY)  # connected, but without a quorum: no lease can be renewed, nothing is sent
+        leases = all(venue["lease"] or venue["state"] == standby for venue in venues.values())
+        return nats_up and started and good and ledgers and leases, {
             "nats": "connected" if nats_up else "away",
             "venues": venues,
         }
