@@ -68,6 +68,7 @@ from .enums import (
 from .market import Bar, Book, BookDelta, Instrument, MarketData, Quote, Ticker, Trade
 from .rpc import HaltRequest, Query, Reply, ResolveRequest, SubscribeRequest
 from .status import DeadLetter, Gap, Session, Status
+from .streams import StreamNames
 from .subjects import Subject, Subjects, decode_token, encode_token
 
 __all__ = [
@@ -78,7 +79,8 @@ __all__ = [
     "ForwardChangeKind", "ForwardFields", "ForwardStatus", "Gap", "HaltRequest", "Instrument",
     "InstrumentKind", "Level", "Liquidity", "MarketData", "OpenEnum", "Order", "OrderStatus", "OrderType",
     "Position", "PositionEffect", "PositionSide", "Query", "Quote", "Reason", "Reply", "ResolveRequest",
-    "ResolvedBy", "Result", "ResultStatus", "Right", "Session", "SessionState", "Side", "Status", "Subject",
+    "ResolvedBy", "Result", "ResultStatus", "Right", "Session", "SessionState", "Side", "Status", "StreamNames",
+    "Subject",
     "Subjects", "Submit", "SubscribeRequest", "Ticker", "TimeInForce", "Trade", "UnknownMessage", "Verb",
     "check_command", "decode_command", "decode_event", "decode_token", "encode", "encode_token",
     "is_decimal_text", "plain",

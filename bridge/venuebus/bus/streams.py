@@ -8,6 +8,7 @@ import nats.errors
 import nats.js.errors
 import structlog
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from venuebus_schemas import StreamNames as StreamNames
 from venuebus_schemas import Subjects
 
 from ..errors import BusError
@@ -21,21 +22,6 @@ NO_ROOM = 10047  # the sum of all reservations is over the server's own limit
 OPERATORS_CHOICE = frozenset(
     {"max_age", "max_bytes", "num_replicas", "duplicate_window", "max_msg_size", "placement", "compression"}
 )
-
-
-class StreamNames:
-    """Names of the streams below one prefix: ``VB_CMD`` and so on for ``vb``."""
-
-    def __init__(self, prefix: str) -> None:
-        root = prefix.upper().replace(".", "_")
-        self.commands = f"{root}_CMD"
-        self.account = f"{root}_ACCT"
-        self.system = f"{root}_SYS"
-        self.dead = f"{root}_DEAD"
-        self.market = f"{root}_MD"
-        self.hooks = f"{root}_HOOK"
-        self.bucket = f"{root}_STATE"
-        self.state = f"KV_{self.bucket}"
 
 
 def stream_configs(subjects: Subjects, names: StreamNames, *, replicas: int = 1, **limits: float) -> list[StreamConfig]:
