@@ -328,7 +328,13 @@ class VenueRunner:
         if tasks:
             await asyncio.wait(tasks, timeout=6.0)
 
+    @property
+    def may_act(self) -> bool:
+        """Tell whether every lease is certain now; an owner that NATS no longer answers sends nothing."""
+        return all(lease.is_held for lease in self.leases.values())
+
     async def _keep_leases(self) -> None:
+        told = True
         while True:
             await asyncio.sleep(RENEW)
             for lease in self.leases.values():
@@ -336,6 +342,9 @@ class VenueRunner:
                     log.error("lease lost", venue=self.venue, account=lease.account)
                     self._fenced.set()
                     return
+            if told is not (told := self.may_act):
+                say, what = (log.info, "certain again") if told else (log.warning, "uncertain, nothing is sent")
+                say(f"lease {what}", venue=self.venue)
 
     # --- the ledger read back -------------------------------------------------------------------------------
 

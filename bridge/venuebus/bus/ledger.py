@@ -183,7 +183,9 @@ class Ledger:
             except Refused as error:
                 if error.code in STREAM_FULL:
                     raise BusUnavailable(f"the account stream is full: {error}") from error
-                if error.code == WRONG_SEQUENCE and await self._decide(claim):
+                if error.code not in (WRONG_SEQUENCE, CONFLICT_IN_FLIGHT):
+                    raise BusUnavailable(f"the account stream refuses the claim: {error}") from error
+                if await self._decide(claim):
                     return
             except InDoubt:
                 if await self._decide(claim):

@@ -217,7 +217,7 @@ class Engine:
             await self.outcomes.replay(job, error.record)
         except (Fenced, BusUnavailable) as error:
             # Nothing is on the ledger, so nothing was sent: the stream delivers it again to whoever owns the account.
-            log.warning("command left in the stream", command=job.command_id, error=str(error))
+            log.debug("command left in the stream", command=job.command_id, error=str(error))
             if job.delivery is not None and not isinstance(error, Fenced):
                 await job.delivery.give_back(None if self._stopping else GIVE_BACK_DELAY)
         except asyncio.CancelledError:

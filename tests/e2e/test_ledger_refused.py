@@ -1,0 +1,33 @@
+"""A claim that the account stream refuses for a reason of its own: said at once, not tried for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from venuebus.bus.connection import BusUnavailable
+
+from .rig import Rig, claim, order
+
+
+async def test_a_claim_that_is_too_large_for_the_stream_is_certainly_not_written(
+    nats_url: str, subject_prefix: str, tmp_path: Path
+) -> None:
+    rig = Rig(nats_url, subject_prefix, tmp_path)
+    await rig.start()
+    try:
+        js = rig.connection.js
+        config = (await js.stream_info(rig.names.account)).config
+        config.max_msg_size = 400
+        await js.update_stream(config)
+        large = claim("big")
+        large.text = "x" * 1000
+        async with asyncio.timeout(5):
+            with pytest.raises(BusUnavailable, match="refuses the claim"):
+                await rig.ledger.claim(large, [("order", "big", order(0, "big"), "big-0")])
+            await rig.ledger.claim(claim("small"), [])
+        assert await rig.ledger.read_claim("big") is None
+        assert await rig.stored() == []
+    finally:
+        await rig.stop()
