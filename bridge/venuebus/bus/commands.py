@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import nats.errors
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from .connection import Connection
-from .pull import Pull
+from .pull import Pull, quietly
 
 ACK_WAIT = 2.0  # seconds until a command that a dead bridge held comes to the next one
 HOLD_EVERY = 0.7  # seconds between two signs of life for commands that wait here
@@ -22,13 +21,11 @@ class Delivery:
     __slots__ = ("_msg", "data", "seq", "subject", "traceparent", "ts_published")
 
     def __init__(self, msg: Msg) -> None:
-        meta = msg.metadata
         self._msg = msg
         self.subject = msg.subject
         self.data = msg.data
-        self.seq = meta.sequence.stream
+        self.seq, self.ts_published = position(msg.reply)
         self.traceparent = msg.headers.get("traceparent") if msg.headers else None
-        self.ts_published = int(meta.timestamp.timestamp() * 1e6) * 1000
 
     async def ack(self) -> None:
         """Tell the stream that the ledger has it; a lost acknowledgement only means that it comes again."""
@@ -41,14 +38,6 @@ class Delivery:
     async def give_back(self, delay: float | None = None) -> None:
         """Have it delivered again, at once or after ``delay`` seconds, to whoever reads then."""
         await quietly(self._msg.nak(delay=delay))
-
-
-async def quietly(coroutine: object) -> None:
-    """Await what may fail without consequence: an acknowledgement, an unsubscription."""
-    try:
-        await coroutine  # type: ignore[misc]
-    except (nats.errors.Error, OSError):
-        pass
 
 
 def position(reply: str) -> tuple[int, int]:

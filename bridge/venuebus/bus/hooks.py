@@ -7,7 +7,6 @@ whichever bridge it comes to. A second body under the same ``msg_id`` is kept be
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import hashlib
 import json
@@ -19,21 +18,18 @@ import nats.errors
 import nats.js.errors
 import structlog
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from venuebus_schemas import ForwardChange, Subjects, decode_event
 
-from ..errors import BusError
 from ..venue import Delivery
-from .commands import end_if_canceled, quietly
 from .connection import STREAM_FULL, BusUnavailable, Connection, Refused
+from .pull import Pull, quietly
 from .streams import StreamNames
 
 log = structlog.get_logger("venuebus.hooks")
 
 REMEMBERED = 10_000  # newest stored ids that need no question to the store
 ACK_WAIT = 10.0  # seconds until a delivery that a dead bridge held comes to the next one
-FETCH = 128
 HELD = 1024
 DIGEST, MSG_ID, RECEIVED, HEADERS, CONFLICT = (
     "Vb-Hook-Sha256", "Vb-Hook-Id", "Vb-Hook-Received", "Vb-Hook-Headers", "Vb-Hook-Conflict",
@@ -160,10 +156,17 @@ class HookReader:
     def __init__(self, connection: Connection, names: StreamNames, subjects: Subjects, venue: str) -> None:
         self._connection = connection
         self._names = names
-        self._filter = f"{subjects.root}.hook.{venue}.>"
-        self._durable = f"bridge_{venue}"
         self._first_fresh = 0
-        self._subscription: JetStreamContext.PullSubscription | None = None
+        config = ConsumerConfig(
+            durable_name=f"bridge_{venue}",
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=ACK_WAIT,
+            deliver_policy=DeliverPolicy.ALL,
+            filter_subject=f"{subjects.root}.hook.{venue}.>",
+            max_deliver=-1,
+            max_ack_pending=HELD,
+        )
+        self._pull = Pull(connection, names.hooks, config)
 
     async def run(self, handle: Callable[[list[StoredDelivery]], Awaitable[None]]) -> None:
         """Call ``handle`` with what was delivered, for ever; ``handle`` acknowledges.
@@ -171,51 +174,14 @@ class HookReader:
         Raises:
             BusError: the consumer cannot be made.
         """
-        try:
-            while True:
-                if batch := await self._read():
-                    await handle(batch)
-                end_if_canceled()
-        finally:
-            # A request for messages that outlives its reader would keep the next one from its owner for a while.
-            subscription, self._subscription = self._subscription, None
-            if subscription is not None:
-                await quietly(subscription.unsubscribe())
 
-    async def _read(self) -> list[StoredDelivery]:
-        if not self._connection.is_up:
-            await asyncio.sleep(0.1)
-            return []
-        try:
-            if self._subscription is None:
-                self._subscription = await self._bind()
-            messages = await self._subscription.fetch(FETCH, timeout=1.0)
-        except TimeoutError:
-            return []
-        except (nats.js.errors.Error, nats.errors.Error, OSError) as error:
-            log.debug("reading deliveries failed", error=str(error))
-            self._subscription = None
-            await asyncio.sleep(0.25)
-            return []
-        return [StoredDelivery(message, self._first_fresh) for message in messages]
+        async def take(messages: list[Msg]) -> None:
+            await handle([StoredDelivery(message, self._first_fresh) for message in messages])
 
-    async def _bind(self) -> JetStreamContext.PullSubscription:
-        config = ConsumerConfig(
-            durable_name=self._durable,
-            ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=ACK_WAIT,
-            deliver_policy=DeliverPolicy.ALL,
-            filter_subject=self._filter,
-            max_deliver=-1,
-            max_ack_pending=HELD,
-        )
-        js = self._connection.js
-        self._first_fresh = await self._connection.stream_tail(self._names.hooks) + 1
-        try:
-            await js.add_consumer(self._names.hooks, config)
-        except nats.js.errors.APIError as error:
-            raise BusError(f"consumer {self._durable} cannot be made: {error.description}") from error
-        return await js.pull_subscribe_bind(durable=self._durable, stream=self._names.hooks)
+        async def bound() -> None:
+            self._first_fresh = await self._connection.stream_tail(self._names.hooks) + 1
+
+        await self._pull.run(take, bound=bound)
 
 
 async def is_on_stream(connection: Connection, stream: str, subject: str, msg_id: str) -> bool:

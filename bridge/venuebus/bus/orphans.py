@@ -7,8 +7,6 @@ import time
 import uuid
 
 import msgspec
-import nats.errors
-import nats.js.errors
 import structlog
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
@@ -25,15 +23,19 @@ from venuebus_schemas import (
     encode,
 )
 
+from ..errors import BusError
 from .claim import Claim
-from .connection import BusUnavailable, Connection, InDoubt, Refused
+from .commands import Delivery
+from .connection import Connection, InDoubt, Refused
 from .lease import EXPECT
+from .pull import Pull
 from .streams import StreamNames
 
 log = structlog.get_logger("venuebus.commands")
 
 PATIENCE = 2.0  # seconds in which a bridge that just starts may still announce the venue
-FETCH = 256
+LOOK_EVERY = 0.5  # seconds between two looks
+RETRY = 5.0
 
 
 class Orphans:
@@ -65,36 +67,33 @@ class Orphans:
             headers_only=True,
             max_ack_pending=10_000,
         )
+        pull = Pull(self._connection, self._names.commands, config)
         while True:
             try:
-                await self._connection.js.add_consumer(self._names.commands, config)
-                subscription = await self._connection.js.pull_subscribe_bind(
-                    durable="bridge_orphans", stream=self._names.commands
-                )
-                while True:
-                    try:
-                        messages = await subscription.fetch(FETCH, timeout=1.0)
-                    except TimeoutError:
-                        continue
-                    for message in messages:
-                        await self._look(message)
-            except (nats.js.errors.Error, nats.errors.Error, BusUnavailable, OSError) as error:
-                log.debug("watching for orphaned commands failed", error=str(error))
-                await asyncio.sleep(1.0)
+                await pull.run(self._look_at)
+            except BusError as error:
+                log.warning("commands to unserved venues are not watched", error=str(error))
+                await asyncio.sleep(RETRY)
+
+    async def _look_at(self, messages: list[Msg]) -> None:
+        for message in messages:
+            await self._look(message)
+        await asyncio.sleep(LOOK_EVERY)  # nothing here is urgent: many at a time are cheap
 
     async def _look(self, msg: Msg) -> None:
+        delivery = Delivery(msg)
         try:
             subject = self._subjects.parse(msg.subject)
         except ValueError:
-            await msg.ack()
+            await delivery.ack()
             return
         if not await self._is_served(subject.venue):
-            age = (time.time_ns() + self._connection.clock_offset_ns) / 1e9 - msg.metadata.timestamp.timestamp()
+            age = (self._connection.bus_time_ns() - delivery.ts_published) / 1e9
             if age < PATIENCE:
-                await msg.nak(delay=PATIENCE - age)
+                await delivery.give_back(PATIENCE - age)
                 return
             await self._refuse(subject)
-        await msg.ack()
+        await delivery.ack()
 
     async def _is_served(self, venue: str) -> bool:
         if venue in self._served:
