@@ -17,7 +17,7 @@ from . import __version__
 from .bus.connection import HIGH_WATER, Connection
 from .bus.embedded import EmbeddedServer, ServerOptions, default_store_dir
 from .bus.hooks import HookStore
-from .bus.options import connect_options
+from .bus.options import connect_options, renewal
 from .bus.orphans import Orphans
 from .bus.streams import StreamNames, ensure_stream, hooks_config, retained_config, stream_configs
 from .config import BridgeConfig
@@ -101,7 +101,10 @@ class Bridge:
         if bus.embedded:
             await self._start_server()
         options = connect_options(bus, self.server.url if self.server is not None else None)
-        connection = self.connection = Connection(options, request_timeout=bus.request_timeout)
+        connection = self.connection = Connection(
+            options, request_timeout=bus.request_timeout, renew=renewal(bus, options),
+            login_patience=bus.login_patience, prefix=bus.prefix,
+        )  # fmt: skip
         await connection.connect()
         subjects, names = Subjects(bus.prefix), StreamNames(bus.prefix)
         await self._ensure_streams(connection, subjects, names)

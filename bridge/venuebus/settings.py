@@ -40,6 +40,8 @@ class TlsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
 class BusConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``[bus]``: where NATS is and how its streams are kept. Ages and waits are seconds, sizes bytes.
 
+    ``inbox_prefix`` is where NATS answers us, if our user may not read ``_INBOX``. A login that NATS refuses while the
+    bridge runs is tried again for ``login_patience``; then the bridge ends.
     ``sync = "always"`` has the embedded server write every message to the disk before it acknowledges it.
     ``manage_streams = "check"`` never creates or changes a stream, only refuses to start on a wrong one.
     ``store_dir``, ``port`` (0: a free one), ``max_store`` and ``server_binary`` are the embedded server's.
@@ -59,6 +61,8 @@ class BusConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     credentials: Path | None = None
     nkey: Secret | None = None
     tls: TlsConfig | None = None
+    inbox_prefix: str | None = None
+    login_patience: Positive = 60.0
     request_timeout: Positive = 2.0
     store_dir: Path | None = None
     port: Port = 0
@@ -99,6 +103,8 @@ class BusConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
         mistakes = [*self._server_mistakes(), *self._login_mistakes()]
         if not all(NAME.match(token) for token in self.prefix.split(".")):
             mistakes.append("prefix: expected subject tokens of A-Z a-z 0-9 _ -, joined by dots")
+        if self.inbox_prefix is not None and not all(NAME.match(token) for token in self.inbox_prefix.split(".")):
+            mistakes.append("inbox_prefix: expected subject tokens of A-Z a-z 0-9 _ -, joined by dots")
         for name in ("command_max_age", "account_max_age", "system_max_age", "dead_max_age", "hook_max_age"):
             if getattr(self, name) < self.duplicate_window:
                 mistakes.append(f"{name}: must not be less than duplicate_window ({self.duplicate_window:g} s)")

@@ -2,8 +2,8 @@
 
 They are apart so that a flood of quotes never stands in front of an order's claim. On the acknowledged one nothing
 is buffered while NATS is away (``pending_size=0``): a publish fails at once instead of arriving later, when the
-order that it claims has long expired. Reconnecting goes on for ever; a client that nats-py closed for good
-(expired credentials, a message the server refuses) is an error of the whole bridge, never a zombie.
+order that it claims has long expired. Reconnecting goes on for ever, with the credentials that are on the disk by then
+(see `BusClient`); a login that stays refused is an error of the whole bridge, never a zombie.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ import ssl
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 import nats
 import nats.errors
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from ..errors import BusError
 from ..secret import redact
+from .client import VIOLATION, BusClient, PermissionDenied, is_refusal
+from .grants import explain
 from .replies import Replies
 
 log = structlog.get_logger("venuebus.bus")
@@ -33,11 +35,21 @@ log = structlog.get_logger("venuebus.bus")
 MINIMUM_SERVER = (2, 12)  # atomic batches, which the account stream needs
 CLOCK_JUMP_NS = 1_000_000_000  # a difference between the clocks that people should know of
 OTHER_SERVERS = 1.0  # seconds for other servers to take us after one refused our login
+HEADROOM = 64 * 1024  # bytes below which headers cannot make a message too large
+HEADERS_FRAME = 160  # bytes of headers that we do not count one by one
 HIGH_WATER = 8 * 1024 * 1024  # bytes waiting for NATS above which market data is conflated instead of queued
+
+
+LOGIN_KEYS = "bus.credentials, bus.nkey, bus.token, or bus.user and bus.password"
+MAX_DENIED = 1000  # subjects remembered as denied
 
 
 class BusUnavailable(BusError):
     """NATS cannot take a message now; nothing of it will arrive later either."""
+
+
+class NotPermitted(BusUnavailable):
+    """Our login may not do this, and nothing was stored; the text names the subject and the role that grants it."""
 
 
 class InDoubt(BusError):
@@ -53,6 +65,7 @@ class Refused(BusError):
 
 
 WRONG_SEQUENCE = 10071
+TOO_LARGE = 10054  # what JetStream itself says about a message over its stream's limit
 CONFLICT_IN_FLIGHT = 10164
 DUPLICATE_IN_BATCH = 10201
 STREAM_FULL = frozenset({10077, 10023, 10047})
@@ -85,13 +98,34 @@ _tail = msgspec.json.Decoder(_Tail)
 
 
 class Connection:
-    """The bridge's way to NATS. ``on_change`` is told when the acknowledged link is up or down."""
+    """The bridge's way to NATS. ``on_change`` is told when the acknowledged link is up or down.
 
-    def __init__(self, options: dict[str, Any], *, request_timeout: float = 2.0) -> None:
+    Args:
+        options: keyword arguments for ``nats.connect``.
+        renew: called with a client before each of its connections, to read again what was replaced on the disk.
+        login_patience: seconds in which a refused login may be mended from outside before ``lost`` says so.
+        prefix: of the subjects, to name the role that grants what was denied.
+    """
+
+    def __init__(
+        self,
+        options: dict[str, Any],
+        *,
+        request_timeout: float = 2.0,
+        renew: Callable[[BusClient], None] | None = None,
+        login_patience: float = 60.0,
+        prefix: str = "vb",
+    ) -> None:
         self._options = options
         self._request_timeout = request_timeout
-        self.data = Client()
-        self.control = Client()
+        self._login_patience = login_patience
+        self._prefix = prefix
+        self.data = BusClient()
+        self.control = BusClient()
+        if renew is not None:
+            for client in (self.data, self.control):
+                client.renew = partial(renew, client)
+        self.denied: dict[str, PermissionDenied] = {}
         self.js: JetStreamContext = self.control.jetstream()
         self.on_change: list[Callable[[bool], None]] = []
         self.lost: asyncio.Future[str] | None = None
@@ -100,6 +134,8 @@ class Connection:
         self.single_replica: set[str] = set()
         self._closing = False
         self._up = False
+        self._stood = False
+        self._refused_since: dict[str, float] = {}
         self._refused = ""  # what a server said against our login before the first connection stood
         self._connecting: asyncio.Timeout | None = None
         self._replies = Replies(self.control)
@@ -121,13 +157,13 @@ class Connection:
             try:
                 await self._connect_both()
                 await self._replies.open()
+                await self._hear()
                 break
             except (OSError, TimeoutError, nats.errors.Error, ssl.SSLError) as error:
-                if refused := self._refused or (str(error) if _is_refusal(error) else ""):
+                if refused := self._refused or (str(error) if is_refusal(error) else ""):
                     where = ", ".join(self._options["servers"])
                     raise BusError(
-                        redact(f"NATS at {where} refuses the login ({refused}): see bus.credentials, bus.nkey, ")
-                        + "bus.token, or bus.user and bus.password"
+                        redact(f"NATS at {where} refuses the login ({refused}): see ") + LOGIN_KEYS
                     ) from error
                 if not told:
                     told = True
@@ -135,7 +171,8 @@ class Connection:
                 await asyncio.sleep(delay)
                 delay = min(delay * 1.7, 3.0)
         self._check_server()
-        self._up = True
+        self.control.ask = self._replies.ask
+        self._up = self._stood = True
         log.info("connected to NATS", server=self.control.connected_url.netloc if self.control.connected_url else "?")
 
     async def _connect_both(self) -> None:
@@ -154,11 +191,18 @@ class Connection:
                     max_outstanding_pings=2,
                     pending_size=pending,
                     skip_subject_validation=True,
-                    error_cb=self._on_error,
+                    error_cb=partial(self._on_error, name),
                     disconnected_cb=self._on_down if name == "control" else None,
-                    reconnected_cb=self._on_up if name == "control" else None,
+                    reconnected_cb=partial(self._on_up, name),
                     closed_cb=self._on_closed,
                 )
+
+    async def _hear(self) -> None:
+        await asyncio.sleep(0)  # nats-py's flush overtakes what is still pending otherwise
+        await self.control.flush(timeout=2)
+        for error in self.denied.values():
+            if error.action == "subscription":
+                raise BusError(str(error))
 
     def _check_server(self) -> None:
         version = self.control.connected_server_version
@@ -194,12 +238,15 @@ class Connection:
             BusUnavailable: certainly not stored. InDoubt: no answer. Refused: certainly not stored, with the code.
         """
         limit = timeout or self._request_timeout
+        self._check_size(subject, data, headers)
         try:
             answer = await self._replies.ask(subject, data, headers=headers, timeout=limit)
         except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
             raise BusUnavailable("NATS is away") from error
         except nats.errors.NoRespondersError as error:
             raise BusUnavailable(f"no stream takes {subject}") from error
+        except PermissionDenied as error:
+            raise NotPermitted(str(error)) from error
         except (TimeoutError, nats.errors.Error, OSError) as error:
             raise InDoubt(f"no answer from JetStream for {subject}: {_describe(error)}") from error
         return self._sequence(answer)
@@ -217,6 +264,7 @@ class Connection:
         last = len(messages)
         try:
             for number, (subject, data, headers) in enumerate(messages[:-1], 1):
+                self._check_size(subject, data, headers)
                 await self.control.publish(
                     subject, data, headers={"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(number), **headers}
                 )
@@ -229,6 +277,14 @@ class Connection:
             {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(last), "Nats-Batch-Commit": "1", **headers},
             timeout=timeout,
         )
+
+    def _check_size(self, subject: str, data: bytes, headers: dict[str, str]) -> None:
+        # nats-py counts the payload alone; the server counts the headers, too, and cuts the connection over it.
+        limit = self.control.max_payload
+        if len(data) + HEADROOM > limit:
+            size = len(data) + HEADERS_FRAME + sum(len(name) + len(text.encode()) + 4 for name, text in headers.items())
+            if size > limit:
+                raise Refused(TOO_LARGE, f"{subject} has {size} bytes, and this NATS takes {limit} (max_payload)")
 
     @staticmethod
     def _sequence(answer: Msg) -> int:
@@ -300,15 +356,35 @@ class Connection:
 
     # --- what nats-py tells ---------------------------------------------------------------------------------
 
-    async def _on_error(self, error: Exception) -> None:
+    async def _on_error(self, name: str, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
             log.error("NATS subscription is too slow, messages were dropped", subject=error.subject)
-        elif not self._up and _is_refusal(error):
-            if self._connecting is not None and not self._refused:  # nats-py goes on trying, and only tells us here
-                self._connecting.reschedule(asyncio.get_running_loop().time() + OTHER_SERVERS)
-            self._refused = str(error)
+        elif violation := VIOLATION.search(str(error).lower()):
+            self._deny(*violation.groups())
+        elif is_refusal(error):
+            self._on_refusal(name, error)
         elif self._up and not self._closing:
             log.warning("NATS error", error=_describe(error))
+
+    def _deny(self, action: str, subject: str) -> None:
+        error = PermissionDenied(action, subject, explain(action, subject, self._prefix))
+        if subject not in self.denied and len(self.denied) < MAX_DENIED:
+            self.denied[subject] = error
+            log.error("NATS denies", subject=subject, error=str(error))  # once each: it would be a line per message
+        self._replies.denied(error)
+
+    def _on_refusal(self, name: str, error: Exception) -> None:
+        now = asyncio.get_running_loop().time()
+        if not self._stood:
+            if self._connecting is not None and not self._refused:  # nats-py goes on trying, and only tells us here
+                self._connecting.reschedule(now + OTHER_SERVERS)
+            self._refused = str(error)
+            return
+        since = self._refused_since.setdefault(name, now)
+        if since == now and not self._closing:
+            log.error("NATS refuses the login", error=_describe(error), tries_for=f"{self._login_patience:g} s")
+        if now - since >= self._login_patience:
+            self._lose(f"NATS refuses the login since {now - since:.0f} s ({_describe(error)}): renew {LOGIN_KEYS}")
 
     async def _on_down(self) -> None:
         if self._up and not self._closing:
@@ -318,7 +394,11 @@ class Connection:
             for listener in self.on_change:
                 listener(False)
 
-    async def _on_up(self) -> None:
+    async def _on_up(self, name: str) -> None:
+        self._refused_since.pop(name, None)
+        self.denied.clear()  # rights may be other ones now
+        if name != "control":
+            return
         self.reconnects += 1
         self._up = True
         log.info("NATS is back")
@@ -326,12 +406,12 @@ class Connection:
             listener(True)
 
     async def _on_closed(self) -> None:
-        if self._up and not self._closing and self.lost is not None and not self.lost.done():
-            self.lost.set_result("the NATS client was closed by an error it cannot recover from")
+        if self._stood:
+            self._lose("the NATS client was closed by an error it cannot recover from")
 
-
-def _is_refusal(error: BaseException) -> bool:
-    return "authorization" in str(error).lower()
+    def _lose(self, text: str) -> None:
+        if not self._closing and self.lost is not None and not self.lost.done():
+            self.lost.set_result(text)
 
 
 def _describe(error: BaseException) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 from ..config import BusConfig
 from ..errors import BusError
+from .client import BusClient
 
 
 def connect_options(bus: BusConfig, embedded_url: str | None) -> dict[str, Any]:
-    """Return keyword arguments for ``nats.connect``; secrets are read now, so a rotated one is taken up.
+    """Return keyword arguments for ``nats.connect``; passwords and tokens are read at every connection.
 
     Raises:
         BusError: a TLS file cannot be read.
@@ -20,9 +22,9 @@ def connect_options(bus: BusConfig, embedded_url: str | None) -> dict[str, Any]:
     if bus.user is not None:
         options["user"] = bus.user
     if bus.password is not None:
-        options["password"] = bus.password.reveal()
+        options["password"] = bus.password.reveal
     if bus.token is not None:
-        options["token"] = bus.token.reveal()
+        options["token"] = bus.token.reveal
     if bus.credentials is not None:
         options["user_credentials"] = str(bus.credentials)
     if bus.nkey is not None:
@@ -35,4 +37,18 @@ def connect_options(bus: BusConfig, embedded_url: str | None) -> dict[str, Any]:
         except (OSError, ssl.SSLError) as error:
             raise BusError(f"bus.tls: {error}") from error
         options["tls"] = context
+    if bus.inbox_prefix is not None:
+        options["inbox_prefix"] = bus.inbox_prefix
     return options
+
+
+def renewal(bus: BusConfig, options: dict[str, Any]) -> Callable[[BusClient], None]:
+    """Return what reads again, before each connection, the parts of a login that nats-py reads once only."""
+
+    def renew(client: BusClient) -> None:
+        if bus.nkey is not None:
+            client.use_seed(bus.nkey.reveal().strip())
+        if bus.tls is not None and bus.tls.cert_file is not None:
+            options["tls"].load_cert_chain(bus.tls.cert_file, bus.tls.key_file)
+
+    return renew
