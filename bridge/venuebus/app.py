@@ -78,6 +78,8 @@ class Bridge:
             self.http.add_post("/hooks/{venue}", self.ingress.handle)
         self._watchdog = Watchdog(Suspects(plugins, self._kinds), self.metrics)
         self.loop_lag = 0.0
+        self._lags = self.metrics.histogram("loop_lag_seconds", "How late the event loop wakes up")
+        register_metrics(self.metrics, self)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[str] | None = None
         self._stopping = asyncio.Event()
@@ -123,7 +125,6 @@ class Bridge:
             self.venues[name] = runner
             self._spawn(f"venue-{name}", runner.run())
         self._spawn("orphans", Orphans(connection, names, subjects, frozenset(self.venues), bus.encoding).run())
-        register_metrics(self.metrics, self)
         assert connection.lost is not None
         connection.lost.add_done_callback(lambda lost: self._fail(lost.result()))
         log.info("bridge started", venues=", ".join(self.venues), nats=self.nats_url, http=self.http_url or "off")
@@ -233,6 +234,7 @@ class Bridge:
             self._beat = time.monotonic()
             await asyncio.sleep(BEAT)
             self.loop_lag = max(0.0, time.monotonic() - self._beat - BEAT)
+            self._lags.observe(self.loop_lag)
 
     def _kinds(self) -> dict[str, str]:
         return {name: runner.spec.name for name, runner in list(self.venues.items())}  # the watchdog's thread asks

@@ -59,8 +59,8 @@ class HttpServer:
         self._site: LimitedSite | None = None
         self._max_connections = max_connections
         metrics.gauge("http_connections", "HTTP connections held now", lambda: self._held("open"))
-        metrics.gauge("http_connections_refused", "HTTP connections over the limit", lambda: self._held("refused"))
-        metrics.gauge("http_connections_idle_closed", "Silent ones closed", lambda: self._held("closed_idle"))
+        metrics.counters("http_connections_refused", "HTTP connections over the limit", (), self._counted("refused"))
+        metrics.counters("http_connections_idle_closed", "Silent ones closed", (), self._counted("closed_idle"))
         self.port: int | None = None
         self.add_get("/livez", _probe(live, "alive"))
         self.add_get("/readyz", _probe(ready, "ready"))
@@ -110,6 +110,9 @@ class HttpServer:
 
     def _held(self, what: str) -> float | None:
         return None if self._site is None else float(getattr(self._site, what))
+
+    def _counted(self, what: str) -> Callable[[], list[tuple[tuple[str, ...], float]]]:
+        return lambda: [((), self._held(what) or 0.0)]
 
     async def _show_metrics(self, request: web.Request) -> web.Response:
         body, content_type = self._metrics.render(request.headers.get("Accept", ""))

@@ -127,6 +127,16 @@ class RateLimits:
         now = self._clock()
         return {name: until - now for name, until in self._bans.items() if until > now}
 
+    def budget(self) -> Mapping[str, tuple[int, int]]:
+        """Requests that each limit still allows now, of the key that has used most, and its whole count, by name."""
+        now = self._clock()
+        left = {limit.name: (limit.count, limit.count) for limits in self._limits.values() for limit in limits}
+        spans = {limit.name: limit.per for limits in self._limits.values() for limit in limits}
+        for (name, _), window in self._windows.items():
+            used = sum(1 for start in window.starts if start > now - spans[name])
+            left[name] = (min(left[name][0], left[name][1] - used), left[name][1])
+        return left
+
     def _window(self, limit: Limit, key: str) -> _Window:
         name = (limit.name, key if limit.by_key else "")
         window = self._windows.get(name)

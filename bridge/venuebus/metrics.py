@@ -17,8 +17,9 @@ from typing import Any, Generic, Literal, TypeVar
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+
+from .exposition import Sparse, render
 
 PREFIX = "venuebus_"
 Kind = Literal["counter", "gauge", "histogram"]
@@ -40,18 +41,21 @@ class Counter:
 
 
 class Histogram:
-    """How often a duration fell into each bucket. Not for the market data path."""
+    """How often a duration fell into each bucket, classic and native. Not for every message of market data."""
 
-    __slots__ = ("bounds", "counts", "total")
+    __slots__ = ("bounds", "counts", "sparse", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = tuple(bounds)
         self.counts = [0] * (len(self.bounds) + 1)
+        self.sparse = Sparse()
         self.total = 0.0
 
     def observe(self, value: float) -> None:
-        """Count ``value`` (in the unit that the name ends in)."""
+        """Count ``value`` (in the unit that the name ends in); one below 0, which only two clocks make, as 0."""
+        value = max(value, 0.0)
         self.counts[bisect_left(self.bounds, value)] += 1
+        self.sparse.observe(value)
         self.total += value
 
 
@@ -113,14 +117,20 @@ class Metrics:
 
     def gauges(self, name: str, help: str, labels: Sequence[str], read: Gauges) -> None:
         """Export a family whose label values change: ``read`` yields (label values, number) at each scrape."""
-        self._claim(name, "gauge", tuple(labels))
+        self._add_many("gauge", name, help, labels, read)
+
+    def counters(self, name: str, help: str, labels: Sequence[str], read: Gauges) -> None:
+        """Export counters (``name`` without ``_total``) that are kept elsewhere as plain numbers that only grow."""
+        self._add_many("counter", name, help, labels, read)
+
+    def _add_many(self, kind: Kind, name: str, help: str, labels: Sequence[str], read: Gauges) -> None:
+        self._claim(name, kind, tuple(labels))
         with self._adding:
-            self._many[name] = (_Family("gauge", help, tuple(labels)), read)
+            self._many[name] = (_Family(kind, help, tuple(labels)), read)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the exposition text and its content type, in the format that ``accept`` asks for."""
-        encode, content_type = choose_encoder(accept)
-        return encode(self._registry), content_type
+        return render(self._registry, accept)
 
     def families(self) -> Iterator[Metric]:
         """Yield everything as it is now."""
@@ -137,14 +147,16 @@ class Metrics:
                     gauge.add_metric(values, number)
             yield gauge
         for name, (family, read_many) in self._copied(self._many):
-            gauge = GaugeMetricFamily(PREFIX + name, family.help, labels=family.labels)
+            kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+            made = kind(PREFIX + name, family.help, labels=family.labels)
             for many, number in self._read(name, lambda read=read_many: list(read())) or ():  # type: ignore[misc]
-                gauge.add_metric(list(many), number)
-            yield gauge
+                made.add_metric(list(many), number)
+            yield made
         for name, histograms in self._copied(self._histograms):
-            histogram = HistogramMetricFamily(PREFIX + name, histograms.help, labels=histograms.labels)
+            histogram = _NativeFamily(PREFIX + name, histograms.help, labels=histograms.labels)
             for values, buckets in self._copied(histograms.cells):
                 histogram.add_metric(values, _cumulative(buckets), buckets.total)
+                histogram.sparse[values] = buckets.sparse
             yield histogram
 
     def _read(self, name: str, read: Callable[[], T]) -> T | None:
@@ -170,6 +182,12 @@ class Metrics:
         self._claim(name, kind, names)
         with self._adding:
             return families.setdefault(name, _Family(kind, help, names))
+
+
+class _NativeFamily(HistogramMetricFamily):
+    def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:
+        super().__init__(name, documentation, labels=labels)
+        self.sparse: dict[tuple[str, ...], Sparse] = {}
 
 
 class _Export(Collector):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 from venuebus_schemas import Bar, Book, BookDelta, Encoding, Event, Instrument, Quote, Subjects, Ticker, Trade
@@ -37,11 +37,15 @@ class MarketPublisher(Protocol):
         """Hand one message over; raises if it cannot be taken."""
 
 
-class _Lane:
-    __slots__ = ("conflate", "seq", "subject")
+MarketMeter = Callable[[Event], None]
 
-    def __init__(self, subject: str, conflate: bool) -> None:
+
+class _Lane:
+    __slots__ = ("conflate", "kind", "seq", "subject")
+
+    def __init__(self, subject: str, kind: str, conflate: bool) -> None:
         self.subject = subject
+        self.kind = kind
         self.conflate = conflate
         self.seq = 0
 
@@ -52,6 +56,7 @@ class MarketOutbox:
     Args:
         max_events: most events kept while NATS is away or slow; also the bound of its memory.
         observe: called with each event after it was stamped, if anybody wants to see it.
+        meter: told how old the first event of each batch is.
     """
 
     def __init__(
@@ -63,13 +68,19 @@ class MarketOutbox:
         encoding: Encoding = "json",
         max_events: int = 10_000,
         observe: Callable[[Event], None] | None = None,
+        meter: MarketMeter | None = None,
     ) -> None:
         self.venue = venue
         self.epoch = 0
         self.published = 0
         self.dropped = 0
         self.conflated = 0
+        self.lost: dict[tuple[str, str], int] = {}  # by what became of it (dropped, conflated) and kind
         self.observe = observe
+        self._meter = meter
+        self._first: Event | None = None  # of the batch that is being filled
+        self._leaving: list[tuple[_Lane, bytes]] = []
+        self._received: dict[str, int] = {}  # by kind, in former epochs
         self._publisher = publisher
         self._subjects = subjects
         self._encode = encode_json if encoding == "json" else encode_msgpack
@@ -85,6 +96,7 @@ class MarketOutbox:
     def restart(self, epoch: int) -> None:
         """Begin a new epoch: every subject counts from 1 again."""
         self.epoch = epoch
+        self._received = self.received
         for lanes in self._lanes.values():
             for lane in lanes.values():
                 lane.seq = 0
@@ -111,12 +123,13 @@ class MarketOutbox:
             return
         self._ready.append((lane, self._encode(event)))
         if len(self._ready) == 1:
+            self._first = event
             self._wake.set()
 
     def _open_lane(self, event: Event, kind: type[Event], symbol: str) -> _Lane:
         check_market(event)  # what a plugin does wrong it does wrong from the start; each event would cost too much
         tag = str(kind.__struct_config__.tag)
-        lane = _Lane(self._subjects.market(self.venue, tag, symbol), kind in CONFLATED)
+        lane = _Lane(self._subjects.market(self.venue, tag, symbol), tag, kind in CONFLATED)
         self._lanes[kind][symbol] = lane
         return lane
 
@@ -130,13 +143,35 @@ class MarketOutbox:
     def _hold(self, lane: _Lane, data: bytes) -> None:
         if lane.conflate:
             if lane.subject in self._states:
-                self.conflated += 1
+                self._lose(lane, "conflated")
             self._states[lane.subject] = (lane, data)
             return
         if len(self._sequence) >= self._max_events:
-            self._sequence.popleft()
-            self.dropped += 1
+            self._lose(self._sequence.popleft()[0], "dropped")
         self._sequence.append((lane, data))
+
+    def _lose(self, lane: _Lane, how: Literal["dropped", "conflated"]) -> None:
+        setattr(self, how, getattr(self, how) + 1)
+        self.lost[how, lane.kind] = self.lost.get((how, lane.kind), 0) + 1
+
+    @property
+    def received(self) -> dict[str, int]:
+        """Events taken so far by kind. Added up when asked: the sequences count them anyway."""
+        counts = dict(self._received)
+        for lanes in self._lanes.values():
+            for lane in lanes.values():
+                counts[lane.kind] = counts.get(lane.kind, 0) + lane.seq
+        return counts
+
+    @property
+    def sent(self) -> dict[str, int]:
+        """Events that NATS was given so far by kind: what was taken less what was lost or waits."""
+        counts = self.received
+        for (_, kind), count in self.lost.items():
+            counts[kind] -= count
+        for lane, _ in (*self._leaving, *self._ready, *self._states.values(), *self._sequence):
+            counts[lane.kind] -= 1
+        return counts
 
     @property
     def waiting(self) -> int:
@@ -149,7 +184,11 @@ class MarketOutbox:
             await self._wake.wait()
             self._wake.clear()
             batch, self._ready = self._ready, []
+            first, self._first = self._first, None
+            self._leaving = batch
             await self._drain(batch)
+            if self._meter is not None and first is not None:
+                self._meter(first)
 
     async def _drain(self, batch: list[tuple[_Lane, bytes]]) -> None:
         publish = self._publisher.publish
@@ -163,11 +202,12 @@ class MarketOutbox:
         except Exception as error:  # noqa: BLE001 - whatever the client raises, the rest is kept and tried again
             self.published += done
             if not self._publisher.is_congested:  # NATS is there, so it is this message that it does not take
-                self.dropped += 1
+                self._lose(batch[done][0], "dropped")
                 done += 1
             self._refused(error)
         else:
             self.published += done
+        self._leaving = []
         self._keep(batch[done:])
         if self._publisher.is_congested:
             self._hold_ready()

@@ -31,6 +31,7 @@ from .bus.streams import StreamNames
 from .config import BusConfig
 from .errors import BusError
 from .limits import RateLimits
+from .meters import market_meter, write_meter
 from .metrics import Metrics
 from .orders.account import Account
 from .orders.checks import Observers
@@ -90,14 +91,16 @@ class VenueRunner:
         self._last_quotes: dict[str, Quote] = {}
         self._observers = observers
         self._tracing = tracing
+        self._metrics = metrics
         self._meter = CommandMeter(metrics, venue)
+        self.acquired = 0
         self.notices = Notices(connection, subjects, venue, encoding=bus.encoding)
         self.state = VenueState(venue, self.notices, told, owner)
         self.limits = RateLimits(spec.limits(config) if spec.limits is not None else ())
         risk = RiskLimits(config, self._last_quotes.get, self._target)
         self.outbox = MarketOutbox(
             publisher, subjects, venue, encoding=bus.encoding, max_events=bus.outbox_max,
-            observe=self._observer(observers, risk.needs_quotes),
+            observe=self._observer(observers, risk.needs_quotes), meter=market_meter(metrics, venue),
         )  # fmt: skip
         self._capabilities = self._with_overrides(spec)
         self.accounts = {name: self._account(name, owner, spool_dir, observers) for name in config.account_names()}
@@ -151,6 +154,7 @@ class VenueRunner:
             self._connection, self._names, self.subjects, self.venue, lease,
             Spool(spool_dir / f"{self._names.account}.{self.venue}.{name}.spool", self._bus.spool_max_bytes),
             encoding=self._bus.encoding, replicas=self._bus.replicas, max_queue=self._bus.outbox_max,
+            write_seconds=write_meter(self._metrics, self.venue),
             on_fenced=self._fenced.set, on_overflow=self._overflow,
         )  # fmt: skip
         journal = Journal(self._connection, self._names, self.subjects, self.venue, name)
@@ -200,6 +204,7 @@ class VenueRunner:
             while not self._stop.is_set():
                 if not await self._acquire():
                     continue
+                self.acquired += 1
                 self._fenced.clear()
                 try:
                     await self._as_owner()

@@ -12,6 +12,7 @@ so that nothing is sent that is not on the ledger.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ import structlog
 from venuebus_schemas import Encoding, Subjects, encode
 
 from ..errors import BusError
+from ..metrics import Histogram
 from .claim import AlreadyClaimed, Claim, Fenced
 from .connection import (
     CONFLICT_IN_FLIGHT,
@@ -69,6 +71,7 @@ class Ledger:
         encoding: Encoding = "json",
         replicas: int = 1,
         max_queue: int = 10_000,
+        write_seconds: Histogram | None = None,
         on_fenced: Callable[[], None] = lambda: None,
         on_overflow: Callable[[], None] = lambda: None,
     ) -> None:
@@ -76,7 +79,8 @@ class Ledger:
         self.account = lease.account
         self.lease = lease
         self.spool = spool
-        self.written = 0
+        self.written: dict[str, int] = {}  # messages on the stream, by kind
+        self.write_seconds = write_seconds
         self.healthy = True
         self._connection = connection
         self._stream = names.account
@@ -328,7 +332,7 @@ class Ledger:
         headers = self._writer.headers(write.entry, expected=write.expected, fenced=write.fenced)
         try:
             sequence = await self._connection.store(write.entry.subject, write.entry.data, headers)
-            self.written += 1
+            self._count([write.entry])
         except (BusUnavailable, InDoubt, Refused) as error:
             if not future.done():
                 future.set_exception(error)
@@ -381,10 +385,26 @@ class Ledger:
             await self._pause()
 
     async def _write(self, entries: list[Entry]) -> list[Entry]:
+        started = time.perf_counter()
         left = await self._writer.write(entries)
         if entries and not left:
-            self._recovered(len(entries))
+            self._count(entries)
+            self._recovered()
+            if self.write_seconds is not None:
+                self.write_seconds.observe(time.perf_counter() - started)
+        elif left:
+            kept = {id(entry) for entry in left}
+            self._count([entry for entry in entries if id(entry) not in kept])
         return left
+
+    def _count(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self.written[entry.kind] = self.written.get(entry.kind, 0) + 1
+
+    @property
+    def waiting(self) -> int:
+        """Messages handed over and not on the stream yet, those in the spool not counted."""
+        return len(self._queue) + len(self._claims) + len(self._urgent_claims)
 
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, Refused) and error.code == WRONG_SEQUENCE:
@@ -405,8 +425,7 @@ class Ledger:
             self.healthy = False
             log.warning("account events are kept on disk", venue=self.venue, account=self.account, error=str(error))
 
-    def _recovered(self, count: int) -> None:
-        self.written += count
+    def _recovered(self) -> None:
         if not self.healthy:
             self.healthy = True
             log.info("account events reach the stream again", venue=self.venue, account=self.account)

@@ -39,6 +39,10 @@ class Notices:
         self.venue = venue
         self.epoch = 0
         self.dead_letters = 0
+        self.dead_by_origin: dict[str, int] = {}
+        self.gaps = 0
+        self.open_gaps: set[str] = set()  # subjects with a hole that can be healed and is not yet
+        self.stored: dict[str, int] = {}
         self.dropped = 0
         self._connection = connection
         self._subjects = subjects
@@ -53,6 +57,12 @@ class Notices:
         """Begin a new epoch: every subject counts from 1 again."""
         self.epoch = epoch
         self._seqs.clear()
+        self.open_gaps.clear()
+
+    @property
+    def waiting(self) -> int:
+        """Notices that are not stored yet."""
+        return len(self._queue)
 
     def session(self, event: Session) -> None:
         """Store a change of the venue's state."""
@@ -61,7 +71,18 @@ class Notices:
     def gap(self, event: Gap) -> None:
         """Store that events may be missing."""
         event.subjects = [f"{self._subjects.root}.{self._absolute(pattern)}" for pattern in event.subjects]
+        self._note_gap(event)
         self._put(self._subjects.system(self.venue, "gap"), event)
+
+    def _note_gap(self, event: Gap) -> None:
+        # What all of the market data missed while the link was down is lost for good, and the account's own state says
+        # whether it was asked for again; so what stays open here is the hole in one instrument's data.
+        if event.healed:
+            self.open_gaps.difference_update(event.subjects)
+            return
+        self.gaps += 1
+        planes = (f"{self._subjects.root}.md.{self.venue}.>", f"{self._subjects.root}.acct.")
+        self.open_gaps.update(subject for subject in event.subjects if not subject.startswith(planes))
 
     def _absolute(self, pattern: str) -> str:
         plane, _, rest = pattern.partition(".")
@@ -79,6 +100,7 @@ class Notices:
     ) -> None:
         """Store bytes that could not be understood, whole, in as many letters as it takes."""
         self.dead_letters += 1
+        self.dead_by_origin[origin] = self.dead_by_origin.get(origin, 0) + 1
         parts = max(1, -(-len(raw) // PART))
         for part in range(parts):
             letter = DeadLetter(
@@ -137,6 +159,8 @@ class Notices:
             subject, data, headers = self._queue[0]
             try:
                 await self._connection.store(subject, data, headers)
+                kind = headers["Vb-Type"]
+                self.stored[kind] = self.stored.get(kind, 0) + 1
             except Refused as error:
                 log.error("notice refused", subject=subject, error=str(error))
             except (BusUnavailable, InDoubt):

@@ -27,6 +27,7 @@ class Spool:
 
     Entries survive the process. They are written when NATS is away, so the disk is what keeps the promise that
     nothing the venue told is forgotten; ``max_bytes`` bounds it, and a full spool stops the session instead.
+    ``pending`` counts the entries not replayed yet.
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
@@ -34,6 +35,8 @@ class Spool:
         self.max_bytes = max_bytes
         self._file: int | None = None
         self._read_at = 0
+        self.pending = 0
+        self._peeked = (0, 0)
         self._size = self._whole_size() if path.exists() else 0
         self._fence_path = path.with_suffix(".fence")
 
@@ -84,6 +87,7 @@ class Spool:
             os.ftruncate(self._file, self._size)  # all or nothing: the disk may take a part only
             raise
         self._size += len(block)
+        self.pending += len(entries)
 
     def sync(self) -> None:
         """Have the disk itself keep what was appended."""
@@ -101,17 +105,20 @@ class Spool:
             position = end
             if len(entries) >= count:
                 break
+        self._peeked = (position, len(entries))
         return entries, position
 
     def _whole_size(self) -> int:
         """Return where the last whole record ends."""
         end, total = 0, self.path.stat().st_size
+        self.pending = 0
         with self.path.open("rb") as file:
             while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
                 after = file.tell() + _LENGTH.unpack(head)[0]
                 if after > total:
                     break
                 end = file.seek(after)
+                self.pending += 1
         return end
 
     def _records(self, position: int) -> Iterator[tuple[Entry, int]]:
@@ -127,6 +134,8 @@ class Spool:
     def advance(self, position: int) -> None:
         """Forget what stands before ``position``; an empty spool is removed."""
         self._read_at = position
+        if position == self._peeked[0]:
+            self.pending -= self._peeked[1]
         if position >= self._size:
             self.clear()
 
@@ -137,7 +146,7 @@ class Spool:
             self._file = None
         self.path.unlink(missing_ok=True)
         self._fence_path.unlink(missing_ok=True)
-        self._read_at = self._size = 0
+        self._read_at = self._size = self.pending = 0
 
     def close(self) -> None:
         """Close the file and keep what is in it."""

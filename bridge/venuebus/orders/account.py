@@ -71,6 +71,7 @@ class Account:
         self.forwards = Forwards()
         self.last_fill_ns = 0
         self.published = 0
+        self.heard: dict[str, int] = {}  # events of the venue, by kind
         self.traces = traces
         self._observe = observe
         self._seqs: dict[tuple[str, str], int] = {}
@@ -91,6 +92,8 @@ class Account:
             ValueError: an event that names nothing (an order without any id, an unknown kind), or a bad number.
         """
         check_numbers(event)
+        kind = str(event.__struct_config__.tag)
+        self.heard[kind] = self.heard.get(kind, 0) + 1
         if isinstance(event, Order):
             order, fill = self.tracker.apply(event, reconciled=reconciled)
             if order is not None:

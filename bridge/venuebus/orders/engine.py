@@ -105,6 +105,11 @@ class Engine:
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._stopping = False
 
+    @property
+    def waiting(self) -> int:
+        """Commands read from the stream that have not come to an end here."""
+        return len(self._held)
+
     # --- in -------------------------------------------------------------------------------------------------
 
     def handle(self, delivery: Delivery) -> None:
