@@ -9,7 +9,7 @@ import click
 import msgspec
 from venuebus_schemas import Order, OrderStatus
 
-from .connection import Bus, bus_options, connected, request
+from .connection import Bus, bus_options, connected
 from .render import clock
 from .tables import show_table
 
@@ -61,7 +61,5 @@ def command(bus: Bus, venue: str, account: str, symbol: str | None, as_json: boo
 
 
 async def _ask(bus: Bus, venue: str, account: str, symbol: str | None) -> list[Order]:
-    body = {"symbol": symbol} if symbol is not None else {}
     async with connected(bus) as client:
-        reply = await request(client, bus, bus.subjects.query(venue, account, "orders"), body)
-    return [msgspec.convert(item, Order) for item in reply.items or []]
+        return await client.orders(venue, account=account, symbol=symbol)

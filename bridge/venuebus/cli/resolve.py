@@ -6,10 +6,9 @@ import asyncio
 import getpass
 
 import click
-import msgspec
 from venuebus_schemas import ResolveRequest, ResultStatus
 
-from .connection import Bus, bus_options, connected, request
+from .connection import Bus, bus_options, connected
 
 
 def _user() -> str:
@@ -47,4 +46,4 @@ def command(command_id: str, bus: Bus, venue: str, account: str, status: str, wh
 
 async def _resolve(bus: Bus, venue: str, body: ResolveRequest) -> None:
     async with connected(bus) as client:
-        await request(client, bus, bus.subjects.control(venue, "resolve"), msgspec.to_builtins(body))
+        await client.control(venue, "resolve", body, timeout=5)

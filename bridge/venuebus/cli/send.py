@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import sys
 import time
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ import click
 import msgspec
 from venuebus_schemas import (
     COMMAND_TYPES,
+    AccountEvent,
     AnyCommand,
     CommandError,
     Event,
@@ -22,13 +23,12 @@ from venuebus_schemas import (
     Result,
     ResultStatus,
     check_command,
-    decode_event,
     encode,
 )
 
+from ..client import Client, CommandInDoubt, EventStream, new_id
 from ..errors import BusError
-from .connection import Bus, Client, Msg, bus_options, connected, request, settle
-from .connection.publish import publish
+from .connection import Bus, bus_options, connected
 from .render import line
 
 LAST_FILLS = 3.0  # seconds in which a finished order's fills may still come
@@ -88,11 +88,6 @@ def _parameter(text: str) -> Any:
         return text
 
 
-def new_id() -> str:
-    """Return a command id that is new, readable, sortable and short enough to be a client order id."""
-    return f"cli-{time.strftime('%y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
-
-
 @click.command(short_help="Publish one command and wait for its result.")
 @click.argument("verb", type=click.Choice(list(COMMAND_TYPES)))
 @click.argument("fields", nargs=-1, metavar="[KEY=VALUE]...")
@@ -126,7 +121,7 @@ def command(
     values["ts_sent"] = now
     if options["expires"] is not None:
         values["expires_at"] = now + int(options["expires"] * 1e9)
-    built = build(verb, command_id or new_id(), values)
+    built = build(verb, command_id or new_id("cli"), values)
     result = asyncio.run(_send(bus, venue, account, verb, built, options))
     return 0 if result is not None and result.status is ResultStatus.ACCEPTED else 1
 
@@ -134,30 +129,36 @@ def command(
 async def _send(
     bus: Bus, venue: str, account: str, verb: str, built: AnyCommand, options: dict[str, Any]
 ) -> Result | None:
-    events: asyncio.Queue[Msg] = asyncio.Queue()
-    subjects = bus.subjects
     try:
-        subject = subjects.command(venue, account, verb, built.command_id)
-        subjects.parse(subject)
+        bus.subjects.parse(bus.subjects.command(venue, account, verb, built.command_id))
     except ValueError as error:
         raise click.UsageError(f"--venue and --account must be 1 to 64 of A-Z a-z 0-9 _ -: {error}") from None
-    follow = options["follow"] and verb in FOLLOWED
-    async with connected(bus) as client:
-        own = subjects.account(venue, account, "result", built.command_id)
-        await client.subscribe(f"{subjects.root}.acct.{venue}.{account}.>" if follow else own, cb=events.put)
-        await settle(client)
-        await publish(client, bus, subject, built, verb)
+    timeout = options["timeout"]
+    async with connected(bus) as client, AsyncExitStack() as stack:
+        events = client.events(Result, Order, Fill, venue=venue, account=account)
+        if follow := options["follow"] and verb in FOLLOWED:
+            await stack.enter_async_context(events)
         try:
-            return await _listen(events, built, follow, options)
-        except TimeoutError:
-            raise BusError(await _silence(client, bus, venue, built.command_id, options["timeout"])) from None
+            sent = await client.send(venue, built, account=account)
+            if follow:
+                return await _listen(events, built, options)
+            result = await sent.result(timeout)
+        except CommandInDoubt as error:
+            if not error.stored:
+                look = "see `venuebus watch 'cmd.>' --last 10`"
+                raise BusError(f"no answer: {built.command_id} may be stored or not; {look}") from error
+            raise BusError(await _silence(client, venue, built.command_id, timeout)) from error
+        except TimeoutError as error:
+            raise BusError(await _silence(client, venue, built.command_id, timeout)) from error
+        _show(result, options)
+        return result
 
 
-async def _listen(events: asyncio.Queue[Msg], built: AnyCommand, follow: bool, options: dict[str, Any]) -> Result:
-    """Show the result and, where asked for, the order's events, which come before it as well as after it.
+async def _listen(events: EventStream[AccountEvent], built: AnyCommand, options: dict[str, Any]) -> Result:
+    """Show the result and the order's events, which come before it as well as after it.
 
-    Returns when there is nothing more to wait for: with ``follow`` that is the order's end with all its fills, and a
-    second result where the first one is unknown.
+    Returns when there is nothing more to wait for: at the order's end with all its fills, and with a second result
+    where the first one is unknown.
 
     Raises:
         TimeoutError: no result came in time.
@@ -169,7 +170,7 @@ async def _listen(events: asyncio.Queue[Msg], built: AnyCommand, follow: bool, o
     while True:
         try:
             async with asyncio.timeout_at(deadline):
-                event = _event(await events.get())
+                event = await events.next()
         except TimeoutError:
             if result is None:
                 raise
@@ -177,7 +178,7 @@ async def _listen(events: asyncio.Queue[Msg], built: AnyCommand, follow: bool, o
         if isinstance(event, Result) and event.command_id == built.command_id:
             result, deadline = event, None
             ids |= {event.client_order_id, event.venue_order_id}
-        elif follow and isinstance(event, Order | Fill) and _is_of(event, ids):
+        elif isinstance(event, Order | Fill) and _is_of(event, ids):
             if isinstance(event, Fill):
                 missing -= Decimal(event.quantity)
             elif event.status.is_final and not over:
@@ -187,7 +188,7 @@ async def _listen(events: asyncio.Queue[Msg], built: AnyCommand, follow: bool, o
         _show(event, options)
         if result is not None:
             settled = result.status is not ResultStatus.UNKNOWN
-            if not follow or result.status is ResultStatus.REJECTED or (over and settled and missing <= 0):
+            if result.status is ResultStatus.REJECTED or (over and settled and missing <= 0):
                 return result
             if over and settled:
                 deadline = loop.time() + LAST_FILLS
@@ -198,13 +199,6 @@ def _is_of(event: Order | Fill, ids: set[str | None]) -> bool:
     if isinstance(event, Order):
         own.add(event.command_id)
     return bool((own & ids) - {None})
-
-
-def _event(message: Msg) -> object:
-    try:
-        return decode_event(message.data)
-    except msgspec.DecodeError:
-        return None
 
 
 def _show(event: Event, options: dict[str, Any]) -> None:
@@ -220,10 +214,10 @@ def _show(event: Event, options: dict[str, Any]) -> None:
     click.echo(click.style(text, fg=shown.color) if sys.stdout.isatty() else text)
 
 
-async def _silence(client: Client, bus: Bus, venue: str, command_id: str, timeout: float) -> str:
+async def _silence(client: Client, venue: str, command_id: str, timeout: float) -> str:
     told = f"no result for {command_id} within {timeout:g} s"
     try:
-        await request(client, bus, bus.subjects.control(venue, "status"), {}, timeout=2)
+        await client.control(venue, "status", timeout=2)
     except BusError as error:
         return f"{told}: {error}"
     return f"{told}, although the bridge serves {venue!r}: see `venuebus watch 'acct.{venue}.>' --last 20`"

@@ -7,14 +7,16 @@ import json
 import re
 import sys
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import msgspec
 from venuebus_schemas import Event, Subject, decode_command, decode_event
 
-from .connection import Bus, Msg, bus_options, connected, settle
-from .connection.history import Stored, covers, read_history
+from ..client import Missing as Missing
+from ..client import Sequence
+from .connection import Bus, bus_options, connected
+from .connection.history import Msg, Stored, covers, read_history
 from .render import WARN, line
 
 QUEUE = 65_536  # messages that wait for a slow terminal; more are dropped, counted and told
@@ -25,34 +27,6 @@ PATTERN = re.compile(r"(?:(?:\*|[^\s.*>]+)\.)*(?:\*|>|[^\s.*>]+)")
 def is_internal(subject: Subject) -> bool:
     """Tell whether a subject is the bridge's own business: its ledger, and what webhooks delivered."""
     return subject.plane == "hook" or (subject.plane == "acct" and subject.kind in LEDGER)
-
-
-class Missing(NamedTuple):
-    """A hole in the numbering of one subject."""
-
-    subject: str
-    after: int
-    before: int
-
-    def __str__(self) -> str:
-        count = self.before - self.after - 1
-        return f"{count} event{'s' if count > 1 else ''} missing on {self.subject} (seq {self.after} → {self.before})"
-
-
-class Sequence:
-    """Notices what is missing: ``seq`` counts from 1 per subject within an epoch."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, tuple[int, int]] = {}
-
-    def check(self, subject: str, event: Event) -> Missing | None:
-        """Return the hole before ``event``, if there is one. The first event of a subject starts the count."""
-        known = self._last.get(subject)
-        if known is None or known[0] != event.epoch or event.seq > known[1]:
-            self._last[subject] = (event.epoch, event.seq)
-        if known is None or known[0] != event.epoch or event.seq <= known[1] + 1:
-            return None
-        return Missing(subject, known[1], event.seq)
 
 
 class Printer:
@@ -202,8 +176,8 @@ async def _watch(bus: Bus, patterns: list[str], printer: Printer, options: dict[
     ) as client:
         if not options["no_follow"]:
             for pattern in patterns:
-                await client.subscribe(pattern, cb=enqueue)
-            await settle(client)
+                await client.nats.subscribe(pattern, cb=enqueue)
+            await client.settle()
         if options["since"] is not None or options["last"] is not None:
             stored: list[Stored] = await read_history(
                 client, bus, patterns, since=options["since"], last=options["last"], note=printer.note

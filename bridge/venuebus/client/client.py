@@ -80,6 +80,10 @@ class Client(Requests):
         """The connection below, for what this client has no word for."""
         return self._link.nats
 
+    async def settle(self) -> None:
+        """Return when the server has the subscriptions that were made so far through `nats`."""
+        await self._link.settle()
+
     # --- market data ----------------------------------------------------------------------------------------
 
     def market(self, kind: type[M], venue: str, symbol: str | None = None, *, keep: int = 1024) -> MarketStream[M]:
@@ -329,6 +333,7 @@ async def connect(
     encoding: Encoding = "json",
     on_missing: Callable[[Missing], None] | None = None,
     on_change: Callable[[bool], None] | None = None,
+    on_error: Callable[[Exception], None] | None = None,
     name: str = "venuebus-client",
     credentials: Path | None = None,
     nkey_seed: str | None = None,
@@ -344,6 +349,7 @@ async def connect(
         encoding: how commands and requests are written; events are read in both encodings.
         on_missing: told about holes: in numberings, by slow readers, and those that the bridge tells.
         on_change: told when the connection is lost (false) and back (true).
+        on_error: told what nats-py reports beside that: for a log, nothing has to be done about it.
         credentials, nkey_seed, ca_file, inbox_prefix: the login; the prefix where your user may not read _INBOX.
         timeout: seconds for the first connection.
 
@@ -356,6 +362,8 @@ async def connect(
     link = Link(login)
     if on_change is not None:
         link.on_change.append(on_change)
+    if on_error is not None:
+        link.on_error.append(on_error)
     await link.connect()
     client = Client(link, prefix=prefix, encoding=encoding, on_missing=on_missing)
     try:

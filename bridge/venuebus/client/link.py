@@ -52,7 +52,7 @@ class Login(NamedTuple):
     @property
     def shown(self) -> str:
         """The addresses without the logins that may stand in them."""
-        return ", ".join(_shown(server) for server in self.servers)
+        return ", ".join(shown(server) for server in self.servers)
 
     def options(self) -> dict[str, Any]:
         """Return what nats-py wants to hear."""
@@ -274,7 +274,8 @@ def _hint(action: str, subject: str, inbox: bool) -> str:
     return f"{told}: it needs the role {ROLES[planes[0]]!r} for this venue and account" if planes else told
 
 
-def _shown(server: str) -> str:
+def shown(server: str) -> str:
+    """Return an address without the login that may stand in it."""
     if "@" not in server:
         return server
     parts = urlsplit(server)

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import nats.errors
 import nats.js.errors
-from nats.aio.client import Client
+from nats.aio.msg import Msg as Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from ...bus.streams import StreamNames
+from ...client import Client
 from ...errors import BusError
 from . import Bus
 
@@ -59,8 +59,8 @@ async def read_history(
     Raises:
         BusError: this NATS has no JetStream or does not let us read.
     """
-    js = client.jetstream(timeout=3)
-    names = StreamNames(bus.prefix)
+    js = client.nats.jetstream(timeout=3)
+    names = client.streams
     found: list[Stored] = []
     for stream in (names.account, names.commands, names.system, names.dead, names.market):
         try:

@@ -15,13 +15,14 @@ from typing import Any
 import click
 
 from ...app import Bridge
+from ...client import Client
 from ...config import BridgeConfig, build_config
 from ...errors import VenuebusError
 from ...logs import setup_logging
 from ...plugins import Plugins, load_plugins
 from ...venue import VenueSimulator
-from ..connection import Bus, Client, Msg, connected, settle
-from ..connection.history import read_history
+from ..connection import Bus, connected
+from ..connection.history import Msg, read_history
 from ..simulate import DeliversTo
 from .board import Board
 from .show import show_lines, show_screen
@@ -111,7 +112,7 @@ async def _run(stack: AsyncExitStack, plugins: Plugins, chosen: list[str], folde
     client = await stack.enter_async_context(connected(bus))
     board = Board(bus.subjects)
     traders = [
-        Trader(client, bus, board, name, venue.account_names()[0], plugins.specs[venue.plugin].capabilities)
+        Trader(client, board, name, venue.account_names()[0], plugins.specs[venue.plugin].capabilities)
         for name, venue in config.venues.items()
         if plugins.specs[venue.plugin].capabilities.verbs and venue.account_names()
     ]
@@ -154,8 +155,8 @@ async def _listening(client: Client, bus: Bus, board: Board, traders: list[Trade
             early.append(message)
 
     root = bus.subjects.root
-    subscriptions = [await client.subscribe(f"{root}.{plane}.>", cb=on_message) for plane in PLANES]
-    await settle(client)
+    subscriptions = [await client.nats.subscribe(f"{root}.{plane}.>", cb=on_message) for plane in PLANES]
+    await client.settle()
     history = await read_history(client, bus, [f"{root}.sys.>"], since=None, last=100, note=_say)
     for stored in history:
         take(stored.subject, stored.data, stored.ts_ns)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from decimal import Decimal
 from itertools import count
 from math import gcd
 from typing import Any
 
-import msgspec
 from venuebus_schemas import (
     AnyCommand,
     Instrument,
@@ -24,10 +22,9 @@ from venuebus_schemas import (
     plain,
 )
 
+from ...client import Client, new_id
 from ...errors import BusError
 from ...venue import Capabilities
-from ..connection import Bus, Client, request
-from ..connection.publish import publish
 from ..send import build
 from .board import Board
 
@@ -40,25 +37,19 @@ AWAY = 5  # ticks from the best price for an order that should rest
 class Trader:
     """Trades at one venue, one order after the other, with the prices that it sees on the bus."""
 
-    def __init__(self, client: Client, bus: Bus, board: Board, venue: str, account: str, offers: Capabilities) -> None:
+    def __init__(self, client: Client, board: Board, venue: str, account: str, offers: Capabilities) -> None:
         self._client = client
-        self._bus = bus
         self._board = board
         self._venue = venue
         self._account = account
         self._offers = offers
         self._instruments: dict[str, Instrument] = {}
-        self._waiting: dict[str, asyncio.Future[Result]] = {}
         self._grid: dict[str, int] = {}
         self._amends = Verb.AMEND in offers.verbs
 
     def hear(self, event: Any) -> None:
-        """Take an event of the bus: the results that we wait for are among them."""
-        if isinstance(event, Result) and event.venue == self._venue:
-            waiter = self._waiting.get(event.command_id)
-            if waiter is not None and not waiter.done():
-                waiter.set_result(event)
-        elif isinstance(event, Instrument) and event.venue == self._venue:
+        """Take an event of the bus: steps and prices to trade with."""
+        if isinstance(event, Instrument) and event.venue == self._venue:
             self._instruments[event.symbol] = event
         elif isinstance(event, Quote) and event.venue == self._venue:
             for price in filter(None, (event.bid, event.ask)):
@@ -75,7 +66,7 @@ class Trader:
                 await self._trade(quote.symbol, "sell", PositionEffect.CLOSE_TODAY)
                 if number % 3 == 2:
                     await self._send(Verb.SUBMIT, {**self._order("NO-SUCH-SYMBOL", "buy"), "price": "1"})
-            except (BusError, TimeoutError):
+            except BusError:
                 await asyncio.sleep(PAUSE)
 
     # --- steps ----------------------------------------------------------------------------------------------
@@ -105,17 +96,9 @@ class Trader:
         await self._send(Verb.SUBMIT, {**order, "price": plain(max(Decimal(best) + cross, self._tick(symbol, best)))})
 
     async def _send(self, verb: Verb, fields: dict[str, Any]) -> Result:
-        command_id = f"demo-{secrets.token_hex(5)}"
-        command: AnyCommand = build(str(verb), command_id, fields)
-        waiter: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting[command_id] = waiter
-        try:
-            subject = self._bus.subjects.command(self._venue, self._account, str(verb), command_id)
-            await publish(self._client, self._bus, subject, command, str(verb))
-            async with asyncio.timeout(ANSWER):
-                result = await waiter
-        finally:
-            del self._waiting[command_id]
+        command: AnyCommand = build(str(verb), new_id("demo"), fields)
+        sent = await self._client.send(self._venue, command, account=self._account)
+        result = await sent.result(ANSWER)
         await asyncio.sleep(PAUSE)
         return result
 
@@ -148,15 +131,13 @@ class Trader:
         """Ask for the instruments, for steps and lots; a venue without that query is traded by what its prices show."""
         if "instruments" not in self._offers.queries:
             return
-        subject = self._bus.subjects.query(self._venue, self._account, "instruments")
         for _ in range(20):
             try:
-                reply = await request(self._client, self._bus, subject, {})
+                found = await self._client.instruments(self._venue, account=self._account)
             except BusError:
                 await asyncio.sleep(PAUSE / 2)  # not ready yet
                 continue
-            for item in reply.items or []:
-                self.hear(msgspec.convert(item | {"venue": self._venue}, Instrument))
+            self._instruments = {one.symbol: one for one in found}
             return
 
     async def _quote(self, number: int) -> Quote:
