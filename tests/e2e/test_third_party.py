@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
@@ -16,6 +15,8 @@ import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
+
+from .outside import PROGRAM, install
 
 PYPROJECT = """
     [build-system]
@@ -100,17 +101,15 @@ CONFIG = """
     market_data = ["quote"]
     token = {{ env = "ACME_TOKEN" }}
 """
-PROGRAM = (sys.executable, "-c", "from venuebus.cli import main; main()")
 
 
-def install(folder: Path) -> Path:
+def install_acme(folder: Path) -> Path:
     """Build the distribution and install it into a folder of its own, from nothing but what is on this machine."""
     source, site = folder / "source", folder / "site"
     source.mkdir()
     (source / "pyproject.toml").write_text(dedent(PYPROJECT))
     (source / "acme_venue.py").write_text(dedent(PLUGIN))
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps", "--no-index"]
-    subprocess.run([*pip, "--no-build-isolation", "--target", str(site), str(source)], check=True, timeout=60)
+    install(source, site)
     return site
 
 
@@ -132,7 +131,7 @@ async def stored(js: JetStreamContext, prefix: str, key: str) -> dict[str, Any]:
 async def test_a_third_distribution_works_without_touching_the_core(
     nats_url: str, subject_prefix: str, tmp_path: Path
 ) -> None:
-    site = await asyncio.to_thread(install, tmp_path)
+    site = await asyncio.to_thread(install_acme, tmp_path)
     config = tmp_path / "venuebus.toml"
     config.write_text(dedent(CONFIG).format(url=nats_url, prefix=subject_prefix))
     environment = {**os.environ, "PYTHONPATH": str(site), "VENUEBUS_PLUGINS": "acme", "ACME_TOKEN": "let-me-in"}

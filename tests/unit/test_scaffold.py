@@ -153,10 +153,3 @@ def test_what_is_written_is_clean_whatever_the_length_of_the_name(tmp_path: Path
     for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."]):
         done = subprocess.run([sys.executable, "-m", *check], cwd=made, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_what_is_written_has_strict_types(tmp_path: Path) -> None:
-    made = write("my-venue", tmp_path)
-    command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache")]
-    done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
