@@ -97,6 +97,10 @@ class Metrics:
         with self._adding:
             return family.cells.setdefault(_values(labels), Counter())
 
+    def declare(self, name: str, help: str, labels: Sequence[str]) -> None:
+        """Show a counter family from the start whose cells come when there is something to count."""
+        self._family(self._counters, "counter", name, help, dict.fromkeys(labels, ""))
+
     def histogram(
         self,
         name: str,

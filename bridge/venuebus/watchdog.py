@@ -26,6 +26,7 @@ from .plugins import Plugins
 LIMIT = 0.25  # seconds without a beat that are told
 BEAT = 0.05  # seconds between two beats, and between two looks
 DEPTH = 25  # innermost calls of the stack that is told
+STOOD = "Times that the event loop stood still"
 log = structlog.get_logger("venuebus.watchdog")
 
 
@@ -83,6 +84,7 @@ class Watchdog:
     def __init__(self, suspects: Suspects, metrics: Metrics, *, limit: float = LIMIT) -> None:
         self._suspects = suspects
         self._metrics = metrics
+        metrics.declare("loop_blocked", STOOD, ("venue", "plugin"))
         self._limit = limit
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -158,7 +160,7 @@ class Watchdog:
 
     def _count(self, suspect: Suspect) -> None:
         labels = {"venue": suspect.venue, "plugin": suspect.plugin}
-        self._metrics.counter("loop_blocked", "Times that the event loop stood still", labels).inc()
+        self._metrics.counter("loop_blocked", STOOD, labels).inc()
 
 
 def _walk(frame: FrameType | None) -> Iterable[FrameType]:

@@ -13,6 +13,10 @@ from .account import Account
 from .attempt import Attempt
 from .job import Job
 
+RECEIVED = "Commands read from the stream"
+RESULTS = "Results published"
+RETRIES = "Further attempts at commands"
+
 
 class CommandMeter:
     """What is counted of one venue's commands; the cells live as long as the bridge, whoever owns the venue."""
@@ -20,6 +24,9 @@ class CommandMeter:
     def __init__(self, metrics: Metrics, venue: str) -> None:
         self._metrics = metrics
         self._venue = venue
+        metrics.declare("commands_received", RECEIVED, ("venue", "verb"))
+        metrics.declare("command_results", RESULTS, ("venue", "verb", "status", "reason"))
+        metrics.declare("command_retries", RETRIES, ("venue", "verb"))
         self.read = self._hop("read")
         self.claim = self._hop("claim")
         self.first_byte = self._hop("first_byte")
@@ -27,22 +34,22 @@ class CommandMeter:
 
     def _hop(self, hop: str) -> Any:
         labels = {"venue": self._venue, "hop": hop}
-        return self._metrics.histogram("command_hop_seconds", "What a command waits for on each hop", labels)
+        return self._metrics.histogram("command_hop_seconds", "How long commands take for each hop", labels)
 
     def received(self, verb: str) -> None:
         """Count a command that came from the stream."""
         labels = {"venue": self._venue, "verb": verb}
-        self._metrics.counter("commands_received", "Commands read from the stream", labels).value += 1
+        self._metrics.counter("commands_received", RECEIVED, labels).value += 1
 
     def ended(self, verb: str, status: str, reason: str | None) -> None:
         """Count a published result."""
         labels = {"venue": self._venue, "verb": verb, "status": status, "reason": reason or ""}
-        self._metrics.counter("command_results", "Results published", labels).value += 1
+        self._metrics.counter("command_results", RESULTS, labels).value += 1
 
     def retried(self, verb: str) -> None:
         """Count a further attempt at a command."""
         labels = {"venue": self._venue, "verb": verb}
-        self._metrics.counter("command_retries", "Further attempts at commands", labels).value += 1
+        self._metrics.counter("command_retries", RETRIES, labels).value += 1
 
 
 async def write_claim(

@@ -38,6 +38,7 @@ AT_ONCE = 256  # deliveries being read or stored: with the limit of the body thi
 STORE_TIMEOUT = 3.0  # callers wait 5 s as a rule; then they count it as failed, and so do we
 QUIET = 60.0  # seconds between two log lines about the same kind of refusal
 MAX_MSG_ID = 200
+DELIVERIES = "Webhook requests by what became of them"
 NOT_KEPT = frozenset({"authorization", "cookie", "proxy-authorization", "host", "connection", "accept"})
 UNVERIFIED = "webhook deliveries are NOT verified (insecure_unverified = true): anybody can send them"
 
@@ -107,6 +108,7 @@ class Ingress:
             self._seconds = self._metrics.histogram(
                 "webhook_answer_seconds", "Time from a delivery's head to its answer"
             )
+            self._metrics.declare("webhook_deliveries", DELIVERIES, ("venue", "outcome"))
             self._metrics.gauge("webhook_requests_open", "Deliveries being read or stored", lambda: float(self._busy))
         self._doors[venue] = _Door(
             venue=venue,
@@ -137,8 +139,7 @@ class Ingress:
         cell = door.counts.get(outcome)
         if cell is None:
             labels = {"venue": door.venue, "outcome": outcome}
-            text = "Webhook requests by what became of them"
-            cell = door.counts[outcome] = self._metrics.counter("webhook_deliveries", text, labels)
+            cell = door.counts[outcome] = self._metrics.counter("webhook_deliveries", DELIVERIES, labels)
         cell.value += 1
 
     # --- one request ----------------------------------------------------------------------------------------
