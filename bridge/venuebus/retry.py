@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
+from types import TracebackType
 
-from tenacity import (
-    AsyncRetrying,
-    AttemptManager,
-    RetryCallState,
-    retry_if_exception,
-    wait_exponential_jitter,
-)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
 
 from .errors import NotSent, OutcomeUnknown
 
 
 def command_attempts(
     time_left: Callable[[], float], *, idempotent: bool, ready: Callable[[], float]
-) -> AsyncIterator[AttemptManager]:
+) -> AsyncIterator[AbstractContextManager[object]]:
     """Yield attempts at one command, while trying again is safe and ``time_left`` (seconds) is not used up.
+
+    Each is a context: an error inside it that may be tried again ends that attempt, every other one leaves the loop.
 
     Args:
         time_left: seconds until the command must not be executed any more.
@@ -44,7 +42,54 @@ def command_attempts(
     def stop(state: RetryCallState) -> bool:
         return time_left() <= 0 or state.attempt_number >= 20 or wait(state) >= time_left()
 
-    return aiter(AsyncRetrying(retry=retry_if_exception(may_retry), wait=wait, stop=stop, reraise=True))
+    return _Attempts(
+        may_retry, lambda: AsyncRetrying(retry=retry_if_exception(may_retry), wait=wait, stop=stop, reraise=True)
+    )
+
+
+class _First:
+    """The first attempt, which nearly always is the only one; keeps the error that allows another."""
+
+    def __init__(self, may_retry: Callable[[BaseException], bool]) -> None:
+        self.error: BaseException | None = None
+        self._may_retry = may_retry
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        if error is None or not self._may_retry(error):
+            return False
+        self.error = error
+        return True
+
+
+class _Attempts:
+    """The first attempt without tenacity, whose set-up costs a tenth of a whole command; the others by it.
+
+    tenacity is told of the first one's error as of an attempt of its own, so it decides about the second.
+    """
+
+    def __init__(self, may_retry: Callable[[BaseException], bool], retrying: Callable[[], AsyncRetrying]) -> None:
+        self._first = _First(may_retry)
+        self._retrying = retrying
+        self._others: AsyncIterator[AbstractContextManager[object]] | None = None
+        self._begun = False
+
+    def __aiter__(self) -> _Attempts:
+        return self
+
+    async def __anext__(self) -> AbstractContextManager[object]:
+        if not self._begun:
+            self._begun = True
+            return self._first
+        if self._first.error is None:
+            raise StopAsyncIteration
+        if self._others is None:
+            self._others = aiter(self._retrying())
+            with await anext(self._others):
+                raise self._first.error
+        return await anext(self._others)
 
 
 def reconnect_delays(*, initial: float = 0.5, maximum: float = 60.0) -> Iterator[float]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..bus.claim import Claim
-from ..metrics import Metrics
+from ..metrics import Counter, Metrics
 from ..venue import Accepted, SupportsOrders
 from .account import Account
 from .attempt import Attempt
@@ -31,6 +31,7 @@ class CommandMeter:
         self.claim = self._hop("claim")
         self.first_byte = self._hop("first_byte")
         self.answer = self._hop("answer")
+        self._counters: dict[tuple[str, ...], Counter] = {}
 
     def _hop(self, hop: str) -> Any:
         labels = {"venue": self._venue, "hop": hop}
@@ -38,18 +39,23 @@ class CommandMeter:
 
     def received(self, verb: str) -> None:
         """Count a command that came from the stream."""
-        labels = {"venue": self._venue, "verb": verb}
-        self._metrics.counter("commands_received", RECEIVED, labels).value += 1
+        self._counter("commands_received", "Commands read from the stream", verb=verb).value += 1
 
     def ended(self, verb: str, status: str, reason: str | None) -> None:
         """Count a published result."""
-        labels = {"venue": self._venue, "verb": verb, "status": status, "reason": reason or ""}
-        self._metrics.counter("command_results", RESULTS, labels).value += 1
+        cell = self._counter("command_results", "Results published", verb=verb, status=status, reason=reason or "")
+        cell.value += 1
 
     def retried(self, verb: str) -> None:
         """Count a further attempt at a command."""
-        labels = {"venue": self._venue, "verb": verb}
-        self._metrics.counter("command_retries", RETRIES, labels).value += 1
+        self._counter("command_retries", "Further attempts at commands", verb=verb).value += 1
+
+    def _counter(self, name: str, help: str, **labels: str) -> Counter:
+        key = (name, *labels.values())
+        cell = self._counters.get(key)
+        if cell is None:
+            cell = self._counters[key] = self._metrics.counter(name, help, {"venue": self._venue, **labels})
+        return cell
 
 
 async def write_claim(
