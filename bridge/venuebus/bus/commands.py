@@ -11,7 +11,7 @@ from .connection import Connection
 from .pull import Pull, quietly
 
 ACK_WAIT = 2.0  # seconds until a command that a dead bridge held comes to the next one
-HOLD_EVERY = 0.7  # seconds between two signs of life for commands that wait here
+HOLD_EVERY = 1.2  # seconds between two signs of life for commands that wait here
 MAX_HELD = 4096  # commands delivered and not acknowledged; more wait in the stream
 
 
