@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..bus.claim import Claim
 from ..metrics import Counter, Metrics
-from ..venue import Accepted, SupportsOrders
+from ..venue import Accepted, SupportsOrders, SupportsPrepare
 from .account import Account
 from .attempt import Attempt
 from .job import Job
@@ -56,6 +56,16 @@ class CommandMeter:
         if cell is None:
             cell = self._counters[key] = self._metrics.counter(name, help, {"venue": self._venue, **labels})
         return cell
+
+
+def can_prepare(session: Any) -> TypeGuard[SupportsPrepare]:
+    """Tell whether a session prepares commands: what isinstance does with the protocol, at a hundredth of its cost."""
+    return hasattr(session, "prepare")
+
+
+def can_execute(session: Any) -> TypeGuard[SupportsOrders]:
+    """Tell whether a session executes commands."""
+    return hasattr(session, "execute")
 
 
 async def write_claim(
