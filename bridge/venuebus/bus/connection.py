@@ -26,6 +26,7 @@ from nats.js.errors import NotFoundError
 
 from ..errors import BusError
 from ..secret import redact
+from ..steady import steady_ns
 from .client import VIOLATION, BusClient, PermissionDenied, is_refusal
 from .grants import explain
 from .replies import Replies
@@ -131,6 +132,7 @@ class Connection:
         self.lost: asyncio.Future[str] | None = None
         self.reconnects = 0
         self.clock_offset_ns = 0
+        self._server_ahead: int | None = None  # the server's clock less our steady one
         self.single_replica: set[str] = set()
         self._closing = False
         self._up = False
@@ -337,14 +339,16 @@ class Connection:
         Raises:
             BusUnavailable: no answer.
         """
-        before = time.time_ns()
+        before, began = time.time_ns(), steady_ns()
         try:
             answer = await self._replies.ask(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=2.0)
             info = _tail.decode(answer.data)
         except (TimeoutError, nats.errors.Error, OSError, msgspec.DecodeError) as error:
             raise BusUnavailable(f"cannot read stream {stream}: {_describe(error)}") from error
         if info.ts is not None:
-            offset = int(info.ts.timestamp() * 1e6) * 1000 - (before + time.time_ns()) // 2
+            server = int(info.ts.timestamp() * 1e6) * 1000
+            offset = server - (before + time.time_ns()) // 2
+            self._server_ahead = server - (began + steady_ns()) // 2
             if abs(offset - self.clock_offset_ns) > CLOCK_JUMP_NS:
                 log.warning("clocks differ", seconds=round(offset / 1e9, 3), than="the NATS server's")
             self.clock_offset_ns = offset
@@ -352,7 +356,9 @@ class Connection:
 
     def bus_time_ns(self) -> int:
         """Now by the clock of the NATS server, which is the one that stamps commands."""
-        return time.time_ns() + self.clock_offset_ns
+        if self._server_ahead is None:
+            return time.time_ns()
+        return steady_ns() + self._server_ahead  # so that nobody who sets our clock makes a late command look fresh
 
     # --- what nats-py tells ---------------------------------------------------------------------------------
 

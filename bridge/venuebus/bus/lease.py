@@ -4,7 +4,7 @@ Two things make the lease. Its *liveness* is a KV key with a TTL that the owner 
 bridge may take the account. Its *fence* is the newest message on ``acct.<venue>.<account>.lease``, written only
 when the owner changes: every write of the owner names its sequence, so the server itself refuses what a bridge
 writes that has lost the account without knowing. A send to the venue cannot be fenced; it is bounded in time
-instead: an owner that has not renewed for ``grace`` seconds, by the monotonic clock, sends nothing more, and
+instead: an owner that has not renewed for ``grace`` seconds, by a clock that nobody can set, sends nothing more, and
 the key lives longer than that.
 """
 
@@ -17,6 +17,7 @@ import msgspec
 import structlog
 from venuebus_schemas import Subjects
 
+from ..steady import steady
 from .connection import WRONG_SEQUENCE, BusUnavailable, Connection, InDoubt, Refused
 from .streams import StreamNames
 
@@ -49,7 +50,7 @@ class Lease:
         account: str,
         owner: str,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
     ) -> None:
         self.account = account
         self.owner = owner

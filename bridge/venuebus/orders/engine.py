@@ -34,6 +34,7 @@ from ..bus.connection import BusUnavailable
 from ..errors import CommandRejected, NotSent, OutcomeUnknown
 from ..limits import RateLimits
 from ..retry import command_attempts
+from ..steady import steady
 from ..venue import Accepted, Capabilities, Interceptor, SupportsOrders, SupportsPrepare
 from .account import Account
 from .attempt import Attempt
@@ -165,7 +166,7 @@ class Engine:
             left = (job.expires_at - self._now_ns()) / 1e9
             if left <= 0:
                 raise CommandRejected(Reason.EXPIRED, f"expired {-left:.3f} s before it was read; nothing was sent")
-            job.deadline = time.monotonic() + left
+            job.deadline = steady() + left
         if isinstance(command, Submit | Amend) and len(self._held) > MAX_WAITING:
             raise CommandRejected(Reason.RATE_LIMITED, f"{MAX_WAITING} commands are waiting for {self.venue} already")
 

@@ -27,6 +27,7 @@ from venuebus_schemas import (
 from ..bus.claim import Claim
 from ..bus.commands import Delivery
 from ..errors import OutcomeUnknown
+from ..steady import steady
 
 if TYPE_CHECKING:
     from ..tracing import Trace
@@ -47,10 +48,12 @@ class Job:
     command: AnyCommand | None = None
     expires_at: int | None = None
     deadline: float | None = None
-    """`time.monotonic` at which the command must not be sent any more; ``None`` for never."""
+    """`steady` at which the command must not be sent any more; ``None`` for never."""
     client_order_id: str | None = None
     order: Order | None = None
     claim: Claim | None = None
+    claimed_at: float | None = None
+    """`steady` at which this process claimed it; ``None`` if a former owner did."""
     attempts: int = 0
     ts_sent: int | None = None
     acknowledged: bool = False
@@ -62,7 +65,7 @@ class Job:
 
     def time_left(self, default: float) -> float:
         """Seconds in which the command may still be sent; ``default`` where it does not expire."""
-        return default if self.deadline is None else self.deadline - time.monotonic()
+        return default if self.deadline is None else self.deadline - steady()
 
     async def ack(self) -> None:
         """Tell the stream that the ledger has it, once."""
@@ -79,6 +82,7 @@ class Job:
     ) -> Claim:
         """Return the record that goes on the ledger before the first byte goes out."""
         command = self.command
+        self.claimed_at = steady()
         self.claim = Claim(
             command_id=self.command_id,
             verb=self.verb,

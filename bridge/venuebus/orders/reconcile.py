@@ -41,7 +41,8 @@ class Reconciler:
             account.reconciled = True
             return 0
         started = time.time_ns()
-        since = account.last_fill_ns - OVERLAP_NS if account.last_fill_ns else started - self._lookback_ns
+        newest = min(account.last_fill_ns, started)  # a clock that was set back must not hide what comes
+        since = newest - OVERLAP_NS if newest else started - self._lookback_ns
         snapshot = await session.snapshot(account.name, since)
         news = 0
         if snapshot.orders is not None:
@@ -83,12 +84,13 @@ class Reconciler:
 
     async def _missing(self, session: object, account: Account, orders: list[Order], started: int) -> int:
         """Ask one by one for orders that the bus holds open and the venue's list does not."""
+        now = time.time_ns()  # what is from the future was told before the clock was set back
         present = {id(tracked) for order in orders if (tracked := account.tracker.match(order)) is not None}
         missing = [
             tracked
             for tracked in account.tracker.open.values()
             if id(tracked) not in present
-            and tracked.order.ts_recv < started
+            and not started <= tracked.order.ts_recv <= now
             and tracked.order.status not in (OrderStatus.PENDING_NEW, OrderStatus.UNKNOWN)
         ]
         if not missing or not isinstance(session, SupportsLookup):

@@ -23,6 +23,7 @@ from venuebus_schemas import (
 
 from ..bus.claim import Claim
 from ..errors import CommandRejected, RetryableError
+from ..steady import steady
 from ..venue import Found, LookupPolicy, OrderKey, SupportsLookup, SupportsSnapshot
 from .account import Account
 from .engine import Gate
@@ -159,7 +160,7 @@ class Resolver:
     # --- asking ---------------------------------------------------------------------------------------------
 
     async def _resolve(self, job: Job) -> None:
-        claimed = (job.claim.ts_claimed if job.claim else job.ts_received) / 1e9
+        claimed = _claimed_at(job)
         agreeing, interval = 0, self._policy.interval
         while (job.account, job.command_id) in self._outcomes.unresolved:
             answer = await self._ask(job)
@@ -169,7 +170,7 @@ class Resolver:
                 agreeing += 1
             else:
                 return
-            enough = agreeing >= self._policy.answers and time.time() - claimed >= self._policy.min_age
+            enough = agreeing >= self._policy.answers and steady() - claimed >= self._policy.min_age
             if enough and self._conclude(job):
                 return
             await asyncio.sleep(interval)
@@ -342,6 +343,14 @@ def _job_of(account: str, claim: Claim) -> Job:
     job.nonce = claim.nonce
     job.expires_at = claim.expires_at
     return job
+
+
+def _claimed_at(job: Job) -> float:
+    # By the clock that nobody can set; of a former owner's claim only the time of day is known.
+    if job.claimed_at is not None:
+        return job.claimed_at
+    claimed_ns = job.claim.ts_claimed if job.claim else job.ts_received
+    return steady() - max(0.0, (time.time_ns() - claimed_ns) / 1e9)
 
 
 def _unknown_order(job: Job, command: Submit, text: str) -> Order:
