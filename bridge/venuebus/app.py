@@ -7,9 +7,11 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 from venuebus_schemas import SessionState, Subjects
 
@@ -20,13 +22,17 @@ from .bus.hooks import HookStore
 from .bus.options import connect_options, renewal
 from .bus.orphans import Orphans
 from .bus.streams import StreamNames, ensure_stream, hooks_config, retained_config, stream_configs
+from .changes import Changes, Reloader, compare
 from .config import BridgeConfig
 from .errors import BusError, ConfigError
+from .fleet import Fleet, Ground, RunningVenue
 from .health import register_metrics
 from .http import HttpServer
+from .logs import set_level
 from .metrics import Metrics
 from .orders.checks import Observers
 from .plugins import Plugins
+from .venue import VenueConfig
 from .venue_runner import VenueRunner
 from .watchdog import Suspects, Watchdog
 from .webhooks.ingress import Ingress
@@ -37,7 +43,6 @@ if TYPE_CHECKING:
     from .tracing import Tracing
 
 GOOD = frozenset({SessionState.READY, SessionState.STANDBY})
-STOP_TIMEOUT = 9.0
 BEAT = 0.5  # seconds between two heartbeats of the loop
 DEAD = 15.0  # seconds without a heartbeat after which /livez says so
 
@@ -56,14 +61,25 @@ class MarketLink:
 
 
 class Bridge:
-    """One process of venuebus. `start` returns when the bus stands and every venue is on its way."""
+    """One process of venuebus. `start` returns when the bus stands and every venue is on its way.
 
-    def __init__(self, config: BridgeConfig, plugins: Plugins, *, tracing: Tracing | None = None) -> None:
+    With ``reread``, which returns the configuration as it is now, venues come and go while the bridge runs: at
+    `reload`, and when a file of the configuration changes.
+    """
+
+    def __init__(
+        self,
+        config: BridgeConfig,
+        plugins: Plugins,
+        *,
+        tracing: Tracing | None = None,
+        reread: Callable[[], BridgeConfig] | None = None,
+    ) -> None:
         self.config = config
         self.tracing = tracing
         self.plugins = plugins
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        self.venues: dict[str, VenueRunner] = {}
+        self.fleet = Fleet(self._make, self._fail)
         self.metrics = Metrics()
         self.server: EmbeddedServer | None = None
         self.connection: Connection | None = None
@@ -73,9 +89,12 @@ class Bridge:
         )  # fmt: skip
         self.ingress = Ingress(self.metrics, config.http.trusted_proxies)
         for name, venue in config.venues.items():
-            self.ingress.add(name, plugins.specs[venue.plugin], venue)
-        if self.ingress.is_needed:
+            self.ingress.open(self.ingress.door(name, plugins.specs[venue.plugin], venue))
+        if self._may_be_called:
             self.http.add_post("/hooks/{venue}", self.ingress.handle)
+        self._reloader = Reloader(reread, self._apply, self._watched) if reread is not None else None
+        self._orphans: Orphans | None = None
+        self._ground: Ground | None = None
         self._watchdog = Watchdog(Suspects(plugins, self._kinds), self.metrics)
         self.loop_lag = 0.0
         self._lags = self.metrics.histogram("loop_lag_seconds", "How late the event loop wakes up")
@@ -109,25 +128,26 @@ class Bridge:
         )  # fmt: skip
         await connection.connect()
         subjects, names = Subjects(bus.prefix), StreamNames(bus.prefix)
-        await self._ensure_streams(connection, subjects, names)
+        await self._ensure_streams(connection, self.config, subjects, names)
         await connection.stream_tail(names.commands)
-        if self.ingress.is_needed:
+        if self._may_be_called:
             self.ingress.connect(HookStore(connection, names, subjects))
-        interceptors = self.plugins.interceptors(self.config)
-        observers = Observers(self.plugins.observers(self.config), self._observer_off)
-        link = MarketLink(connection)
-        for name, config in self.config.venues.items():
-            runner = VenueRunner(
-                name, self.plugins.specs[config.plugin], config, bus, connection, link, names, subjects, self.owner,
-                self._spool_dir(), interceptors=interceptors, observers=observers,
-                told=self.plugins.venue_state_changed, metrics=self.metrics, tracing=self.tracing,
-            )  # fmt: skip
-            self.venues[name] = runner
-            self._spawn(f"venue-{name}", runner.run())
-        self._spawn("orphans", Orphans(connection, names, subjects, frozenset(self.venues), bus.encoding).run())
+        self._ground = Ground(
+            bus=bus, plugins=self.plugins, connection=connection, link=MarketLink(connection), names=names,
+            subjects=subjects, owner=self.owner, spool_dir=self._spool_dir(),
+            interceptors=self.plugins.interceptors(self.config),
+            observers=Observers(self.plugins.observers(self.config), self._observer_off),
+            metrics=self.metrics, tracing=self.tracing,
+        )  # fmt: skip
+        for name, venue in self.config.venues.items():
+            self.fleet.start(name, venue)
+        self._orphans = Orphans(connection, names, subjects, frozenset(self.config.venues), bus.encoding)
+        self._spawn("orphans", self._orphans.run())
         assert connection.lost is not None
         connection.lost.add_done_callback(lambda lost: self._fail(lost.result()))
-        log.info("bridge started", venues=", ".join(self.venues), nats=self.nats_url, http=self.http_url or "off")
+        if self._reloader is not None:
+            self._spawn("reload", self._reloader.run())
+        log.info("bridge started", venues=", ".join(self.fleet.venues), nats=self.nats_url, http=self.http_url or "off")
 
     async def _start_server(self) -> None:
         bus = self.config.bus
@@ -141,7 +161,9 @@ class Bridge:
         await self.server.start()
         log.info("embedded nats-server", url=self.server.url, version=self.server.version, store=str(options.store_dir))
 
-    async def _ensure_streams(self, connection: Connection, subjects: Subjects, names: StreamNames) -> None:
+    async def _ensure_streams(
+        self, connection: Connection, config: BridgeConfig, subjects: Subjects, names: StreamNames
+    ) -> None:
         bus = self.config.bus
         create = bus.manage_streams == "app"
         limits = {
@@ -151,10 +173,10 @@ class Bridge:
         }
         for stream in stream_configs(subjects, names, replicas=bus.replicas, **limits):
             await ensure_stream(connection, stream, create=create)
-        if self.ingress.is_needed:
+        if any(self.plugins.specs[venue.plugin].webhook is not None for venue in config.venues.values()):
             hooks = hooks_config(subjects, names, replicas=bus.replicas, **limits)
             await ensure_stream(connection, hooks, create=create)
-        retained = [name for name, venue in self.config.venues.items() if venue.retain == "last"]
+        retained = [name for name, venue in config.venues.items() if venue.retain == "last"]
         if retained:
             market = retained_config(subjects, names, retained, replicas=bus.replicas, **limits)
             await ensure_stream(connection, market, create=create)
@@ -190,14 +212,9 @@ class Bridge:
     async def stop(self) -> None:
         """Drain and close everything within 10 s; safe after a failed start."""
         started = time.monotonic()
-        venues = [task for name, task in self._tasks.items() if name.startswith("venue-")]
-        for runner in self.venues.values():
-            await runner.stop()
-        if venues:
-            _, late = await asyncio.wait(venues, timeout=STOP_TIMEOUT)
-            for task in late:
-                log.error("venue did not stop in time", task=task.get_name())
-                task.cancel()
+        if (reload := self._tasks.get("reload")) is not None:
+            reload.cancel()  # first, so that it starts no venue behind our back
+        await self.fleet.end_all()
         for task in self._tasks.values():
             task.cancel()
         if self._tasks:
@@ -236,8 +253,77 @@ class Bridge:
             self.loop_lag = max(0.0, time.monotonic() - self._beat - BEAT)
             self._lags.observe(self.loop_lag)
 
+    # --- venues come and go ---------------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Have the configuration read again; what is different takes effect, or all of it is refused."""
+        if self._reloader is not None:
+            log.info("reading the configuration again", file=self.config.source)
+            self._reloader.ask()
+
+    def _watched(self) -> tuple[Path, ...]:
+        return self.config.files if self.config.run.watch_config else ()
+
+    async def _apply(self, config: BridgeConfig) -> None:
+        changes = compare(self.config, config)
+        fresh = {name: venue for name, venue in config.venues.items() if name in (*changes.added, *changes.changed)}
+        try:
+            doors = {
+                name: self.ingress.door(name, self.plugins.specs[venue.plugin], venue) for name, venue in fresh.items()
+            }
+            if changes and (ground := self._ground) is not None:
+                await self._ensure_streams(ground.connection, config, ground.subjects, ground.names)
+        except (ConfigError, BusError) as error:
+            log.error("configuration refused: nothing is changed", mistake=str(error))
+            return
+        self._tell(changes, config)
+        kept = await self.fleet.end([*changes.removed, *changes.changed])
+        for name in kept:
+            log.error("venue goes on as it was, it did not end; restart the bridge to change it", venue=name)
+        for name in {*changes.removed, *changes.changed} - kept:
+            self.ingress.close(name)
+        for name in fresh.keys() - kept:
+            self.ingress.open(doors[name])
+            if self._orphans is not None:
+                self._orphans.serve(name)
+            self.fleet.start(name, fresh[name])
+        set_level(config.log.level)
+        old = self.config
+        self.config = msgspec.structs.replace(
+            old,
+            venues={**config.venues, **{name: old.venues[name] for name in kept}},
+            run=config.run,
+            log=msgspec.structs.replace(old.log, level=config.log.level),
+            files=config.files,
+        )
+
+    def _tell(self, changes: Changes, config: BridgeConfig) -> None:
+        for key in changes.fixed:
+            log.warning("changed in the configuration, takes effect at the next start of the bridge", key=key)
+        for name in changes.removed:
+            log.info("venue removed", venue=name)
+        for name, keys in changes.changed.items():
+            log.info("venue changed", venue=name, keys=", ".join(keys))
+        for name in changes.added:
+            log.info("venue added", venue=name, plugin=config.venues[name].plugin)
+        if not (changes or changes.fixed):
+            log.info("configuration read, nothing is different", file=config.source)
+
+    def _make(self, name: str, config: VenueConfig) -> RunningVenue:
+        assert self._ground is not None
+        return self._ground.runner(name, config, self.plugins.venue_state_changed)
+
+    @property
+    def venues(self) -> dict[str, VenueRunner]:
+        """Return the venues that run in this event loop."""
+        return {name: venue for name, venue in self.fleet.venues.items() if isinstance(venue, VenueRunner)}
+
+    @property
+    def _may_be_called(self) -> bool:
+        return any(spec.webhook is not None for spec in self.plugins.specs.values())
+
     def _kinds(self) -> dict[str, str]:
-        return {name: runner.spec.name for name, runner in list(self.venues.items())}  # the watchdog's thread asks
+        return {name: venue.config.plugin for name, venue in list(self.fleet.venues.items())}  # a thread asks
 
     # --- what others see ------------------------------------------------------------------------------------
 
@@ -263,24 +349,22 @@ class Bridge:
                 "reconnects": self.connection.reconnects if self.connection is not None else 0,
                 "url": self.nats_url,
             },
-            "venues": {name: runner.status() for name, runner in self.venues.items()},
+            "venues": {name: venue.status() for name, venue in self.fleet.venues.items()},
         }
 
     def _ready(self) -> tuple[bool, dict[str, Any]]:
         nats_up = self.connection is not None and self.connection.is_up
         venues = {
             name: {
-                "state": str(runner.state.state),
-                "text": runner.state.text or None,
-                "ledger": all(account.ledger.healthy for account in runner.accounts.values()),
-                "lease": runner.may_act,
-                "unknown_orders": len(runner.engine.outcomes.unresolved),
+                "state": str(venue.state.state),
+                "text": venue.state.text or None,
+                **venue.health(),
                 **({"warnings": warnings} if (warnings := self.ingress.warnings(name)) else {}),
             }
-            for name, runner in self.venues.items()
+            for name, venue in self.fleet.venues.items()
         }
-        started = bool(self.venues)
-        good = all(runner.state.state in GOOD for runner in self.venues.values())
+        started = bool(venues)
+        good = all(venue.state.state in GOOD for venue in self.fleet.venues.values())
         ledgers = all(venue["ledger"] for venue in venues.values())
         standby = str(SessionState.STANDBY)  # connected, but without a quorum: no lease can be renewed, nothing is sent
         leases = all(venue["lease"] or venue["state"] == standby for venue in venues.values())

@@ -20,6 +20,7 @@ from .secret import remember
 from .settings import BusConfig as BusConfig
 from .settings import HttpConfig as HttpConfig
 from .settings import LogConfig as LogConfig
+from .settings import RunConfig as RunConfig
 from .settings import TlsConfig as TlsConfig
 from .settings import TracingConfig as TracingConfig
 from .settings import listen_address as listen_address
@@ -31,14 +32,19 @@ if TYPE_CHECKING:
 
 
 class BridgeConfig(msgspec.Struct, kw_only=True, frozen=True):
-    """The whole configuration, checked. ``source`` is the file's name, for messages."""
+    """The whole configuration, checked.
+
+    ``source`` is the file's name, for messages; ``files`` are that file and those that values were read from.
+    """
 
     bus: BusConfig = BusConfig()
     http: HttpConfig = HttpConfig()
     log: LogConfig = LogConfig()
+    run: RunConfig = RunConfig()
     tracing: TracingConfig = TracingConfig()
     venues: dict[str, VenueConfig] = {}
     source: str = "the configuration"
+    files: tuple[Path, ...] = ()
 
 
 def load_config(
@@ -64,7 +70,8 @@ def load_config(
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
-    return build_config(data, specs, refused, source=str(path), folder=path.parent)
+    config = build_config(data, specs, refused, source=str(path), folder=path.parent)
+    return msgspec.structs.replace(config, files=(path, *config.files))
 
 
 def build_config(
@@ -81,7 +88,7 @@ def build_config(
         ConfigError: with one line for every mistake.
     """
     reader = TableReader(folder if folder is not None else Path.cwd())
-    tables = {"bus": BusConfig, "http": HttpConfig, "log": LogConfig, "tracing": TracingConfig}
+    tables = {"bus": BusConfig, "http": HttpConfig, "log": LogConfig, "run": RunConfig, "tracing": TracingConfig}
     for key in data:
         if key not in (*tables, "venues"):
             reader.mistake(key, f"unknown key{did_you_mean(key, (*tables, 'venues'))}")
@@ -94,7 +101,7 @@ def build_config(
             reader.mistake(f"venues.{name}", "this venue calls us: http.listen must not be empty")
     if reader.mistakes:
         raise ConfigError("\n".join(f"{source}: {path}: {text}" for path, text in reader.mistakes))
-    return BridgeConfig(**built, venues=venues, source=source)
+    return BridgeConfig(**built, venues=venues, source=source, files=tuple(reader.files))
 
 
 def _venues(

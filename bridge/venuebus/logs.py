@@ -76,6 +76,11 @@ def setup_logging(level: str = "info", format: Format = "text", stream: TextIO |
     threading.excepthook = _log_thread
 
 
+def set_level(level: str) -> None:
+    """Log from ``level`` up from now on."""
+    logging.getLogger(LOGGER).setLevel(level.upper())
+
+
 def venue_logger(venue: str) -> structlog.stdlib.BoundLogger:
     """Return a logger that puts ``venue`` on each of its lines."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger().bind(venue=venue)

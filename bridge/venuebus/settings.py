@@ -174,6 +174,12 @@ class LogConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     format: Literal["text", "json"] = "text"
 
 
+class RunConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``[run]``: with ``watch_config`` a changed file, or one that it refers to, takes effect while the bridge runs."""
+
+    watch_config: bool = True
+
+
 class TracingConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``[tracing]``: one OpenTelemetry trace per command; needs the extra ``venuebus[otel]``.
 

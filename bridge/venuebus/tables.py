@@ -35,6 +35,7 @@ class TableReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.mistakes: list[tuple[str, str]] = []
+        self.files: dict[Path, None] = {}  # those that values were read from, in that order
 
     def mistake(self, path: str, text: str) -> None:
         """Note that what stands at ``path`` is wrong."""
@@ -201,6 +202,7 @@ class TableReader:
         return _FAILED
 
     def _read(self, name: str) -> str:
+        self.files[self.folder / name] = None
         return (self.folder / name).read_text(encoding="utf-8").rstrip("\r\n")
 
 

@@ -8,7 +8,6 @@ Everything that runs for a venue is a task of `VenueRunner.run`, named, owned an
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from . import __version__
 from .bus.commands import CommandSource
 from .bus.connection import BusUnavailable, Connection
 from .bus.hooks import HookReader
-from .bus.journal import Checkpoint, Journal
+from .bus.journal import Journal
 from .bus.lease import RENEW, Lease
 from .bus.ledger import Ledger
 from .bus.notices import Notices
@@ -36,11 +35,12 @@ from .metrics import Metrics
 from .orders.account import Account
 from .orders.checks import Observers
 from .orders.engine import Engine
-from .orders.reconcile import OVERLAP_NS, Reconciler
+from .orders.reconcile import Reconciler
 from .orders.resolver import Resolver
 from .orders.risk import RiskLimits
 from .orders.steps import CommandMeter
 from .outbox import MarketOutbox, MarketPublisher
+from .recovery import Checkpoints, read_ledger
 from .requests import Requests
 from .sessions import Sessions
 from .state import VenueState
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("venuebus.venue")
 
 STANDBY_POLL = 0.5
-CHECKPOINT_EVERY = 3.0
 DRAIN = 5.0  # seconds in which commands under way may still come to an end when the bridge stops
 
 
@@ -122,10 +121,11 @@ class VenueRunner:
             self.venue, spec, config, self.accounts, self.outbox, self.notices, self.limits, self.state,
             self.reconciler,
         )  # fmt: skip
+        self._checkpoints = Checkpoints(self.accounts, self.limits)
         self.requests = Requests(
             self.venue, self.accounts, self.sessions, self.engine, self.resolver, self.subjects,
             encoding=self._bus.encoding, status=self.status, market_data=config.market_data,
-            on_halt=self._save_soon,
+            on_halt=self._checkpoints.save_soon,
         )  # fmt: skip
         self._source = CommandSource(
             self._connection, self._names.commands, f"{self.subjects.root}.cmd.{self.venue}.>", f"bridge_{self.venue}"
@@ -138,7 +138,6 @@ class VenueRunner:
                 self._names, self.subjects,
             )  # fmt: skip
         self._service = VenueService(self._connection, self.subjects, self.venue, __version__)
-        self._checkpoint_now = asyncio.Event()
 
     def _with_overrides(self, spec: VenueSpec[Any]) -> Any:
         lookup = spec.capabilities.lookup
@@ -263,7 +262,7 @@ class VenueRunner:
             session := asyncio.create_task(self.sessions.run(), name=f"{self.venue}-sessions"),
             source := asyncio.create_task(self._source.run(self.engine.handle), name=f"{self.venue}-commands"),
             asyncio.create_task(self.engine.keep_held(), name=f"{self.venue}-held"),
-            checkpoint := asyncio.create_task(self._keep_checkpoint(), name=f"{self.venue}-checkpoint"),
+            checkpoint := asyncio.create_task(self._checkpoints.run(), name=f"{self.venue}-checkpoint"),
         }
         if self._translator is not None:
             reading = self._hooks.run(self._translator.handle)
@@ -303,7 +302,7 @@ class VenueRunner:
         for account in self.accounts.values():
             if not fenced:
                 await account.ledger.settle(3.0)
-                await self._checkpoint(account)
+                await self._checkpoints.save(account)
             account.ledger.stop()
         await self._cancel(tasks)
         for account in self.accounts.values():
@@ -351,90 +350,24 @@ class VenueRunner:
                 say, what = (log.info, "certain again") if told else (log.warning, "uncertain, nothing is sent")
                 say(f"lease {what}", venue=self.venue)
 
-    # --- the ledger read back -------------------------------------------------------------------------------
-
     async def _recover(self) -> None:
+        forwards = self._translator is not None
         for account in self.accounts.values():
-            started = time.monotonic()
-            await account.ledger.replay()
-            checkpoint = await account.journal.load()
-            count = await self._read_back(account, checkpoint)
-            if self._translator is not None:
-                async for _, data, stored in account.journal.newest("forward"):
-                    account.restore("forward", data, stored)
-            if checkpoint is not None:
+            if await read_ledger(account, self.subjects, self.limits, forwards=forwards):
                 self.sessions.first_gap_reason = "restart"
-                for operation, until in checkpoint.bans.items():
-                    if until > time.time_ns():
-                        self.limits.ban((until - time.time_ns()) / 1e9, operation)
-            elif count:
-                self.sessions.first_gap_reason = "restart"
-            account.restart(time.time_ns() // 1_000_000)
-            if account.tracker.open or account.open_claims:
-                log.info(
-                    "ledger read back", venue=self.venue, account=account.name, messages=count,
-                    open_orders=len(account.tracker.open), open_claims=len(account.open_claims),
-                    seconds=round(time.monotonic() - started, 3),
-                )  # fmt: skip
         self.sessions.halted = bool(self.accounts) and all(account.halted for account in self.accounts.values())
         for account in self.accounts.values():
             self.resolver.recover(account)
 
-    async def _read_back(self, account: Account, checkpoint: Checkpoint | None) -> int:
-        count = 0
-        if checkpoint is not None:
-            account.resume(checkpoint)
-            # The venue is asked for fills from before the newest one on: what it repeats must be known again.
-            async for _, fill, stored in account.journal.fills_since(checkpoint.last_fill_ns - 2 * OVERLAP_NS):
-                account.restore("fill", fill, stored)
-            for command_id in checkpoint.open_claims:
-                claim = await account.ledger.read_claim(command_id)
-                if claim is not None and claim.sent:
-                    account.open_claims[command_id] = claim
-            account.told_unknown.update(checkpoint.told_unknown)
-            for key in checkpoint.open_orders:
-                data = await account.ledger.read_last("order", key)
-                if data is not None:
-                    account.restore("order", data, 0)
-                    await account.restore_trace(key)
-        async for subject, data, stored in account.journal.since(checkpoint.sequence + 1 if checkpoint else 0):
-            kind = self.subjects.parse(subject).kind
-            if kind == "lease":
-                continue
-            try:
-                account.restore(kind, data, stored)
-            except (msgspec.DecodeError, ValueError) as error:
-                log.error("ledger holds a message that cannot be read", subject=subject, error=str(error))
-                continue
-            count += 1
-        return count
-
-    async def _keep_checkpoint(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(CHECKPOINT_EVERY):
-                    await self._checkpoint_now.wait()
-            except TimeoutError:
-                pass
-            self._checkpoint_now.clear()
-            for account in self.accounts.values():
-                await self._checkpoint(account)
-
-    def _save_soon(self) -> None:
-        self._checkpoint_now.set()
-
-    async def _checkpoint(self, account: Account) -> None:
-        try:
-            # The sequence is read before the state is taken: what is written in between is read twice, never missed.
-            sequence = await account.journal.last_sequence()
-        except BusUnavailable:
-            return
-        if account.ledger.is_behind:
-            return
-        bans = {name: time.time_ns() + int(left * 1e9) for name, left in self.limits.state().items()}
-        await account.journal.save(account.checkpoint(sequence, bans))
-
     # --- what operators see ---------------------------------------------------------------------------------
+
+    def health(self) -> dict[str, Any]:
+        """Return what ``/readyz`` tells of the venue beside its state."""
+        return {
+            "ledger": all(account.ledger.healthy for account in self.accounts.values()),
+            "lease": self.may_act,
+            "unknown_orders": len(self.engine.outcomes.unresolved),
+        }
 
     def status(self) -> dict[str, Any]:
         """Return state, accounts, unknown orders, limits and rates, as ``ctl.<venue>.status`` tells them."""

@@ -85,14 +85,14 @@ def test_a_plugin_whose_configuration_has_no_lock_gets_no_door() -> None:
         capabilities=Capabilities(), webhook=lambda config: None,  # type: ignore[arg-type, return-value]
     )  # fmt: skip
     with pytest.raises(ConfigError, match="its config_type is no WebhookConfig"):
-        Ingress(Metrics()).add("odd", spec, VenueConfig(plugin="odd"))
+        Ingress(Metrics()).door("odd", spec, VenueConfig(plugin="odd"))
 
 
 def test_an_unverified_door_is_shouted_about(capsys: pytest.CaptureFixture[str]) -> None:
     ingress = Ingress(Metrics())
-    ingress.add("calls", SPEC, build(insecure_unverified=True))
+    ingress.open(ingress.door("calls", SPEC, build(insecure_unverified=True)))
     assert "NOT VERIFIED" in "".join(capsys.readouterr())
     assert "NOT verified" in ingress.warnings("calls")[0]
     locked = Ingress(Metrics())
-    locked.add("calls", SPEC, build(verify={"method": "hmac_sha256", "secrets": ["abcdefgh"]}))
+    locked.open(locked.door("calls", SPEC, build(verify={"method": "hmac_sha256", "secrets": ["abcdefgh"]})))
     assert locked.warnings("calls") == []

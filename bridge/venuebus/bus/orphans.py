@@ -57,6 +57,10 @@ class Orphans:
         self._encoding = encoding
 
     async def run(self) -> None:
+    def serve(self, venue: str) -> None:
+        """Leave the commands to ``venue`` to the bridge that serves it from now on."""
+        self._served.add(venue)
+
         """Watch for ever."""
         config = ConsumerConfig(
             durable_name="bridge_orphans",

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..app import Bridge
-from ..config import BridgeConfig
+from ..config import BridgeConfig, load_config
 from ..logs import setup_logging
 from ..plugins import Plugins
 from .check import read_config
@@ -24,17 +24,20 @@ def command(file: Path) -> int:
     Both end it within 10 s with nothing lost: what is being sent is finished, what the venues told us is stored.
     Logs go to stderr, one line per change of state.
 
+    SIGHUP, or a change of FILE or of a file it refers to, reads the configuration again: venues that are new, gone or
+    different come and go, the others notice nothing. One with mistakes is refused whole.
+
     \b
     Example:
       venuebus run venuebus.toml
     """
     config, plugins = read_config(file)
-    return asyncio.run(_run(config, plugins))
+    return asyncio.run(_run(file, config, plugins))
 
 
-async def _run(config: BridgeConfig, plugins: Plugins) -> int:
+async def _run(file: Path, config: BridgeConfig, plugins: Plugins) -> int:
     setup_logging(config.log.level, config.log.format)
-    bridge = Bridge(config, plugins)
+    bridge = Bridge(config, plugins, reread=lambda: load_config(file, plugins.specs, plugins.refused))
     stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def on_signal(status: int) -> None:
@@ -43,6 +46,7 @@ async def _run(config: BridgeConfig, plugins: Plugins) -> int:
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, on_signal, 0)
+    loop.add_signal_handler(signal.SIGHUP, bridge.reload)
     loop.add_signal_handler(signal.SIGINT, on_signal, 130)
     life = asyncio.create_task(_live(bridge), name="bridge")
     try:

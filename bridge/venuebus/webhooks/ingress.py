@@ -44,7 +44,9 @@ UNVERIFIED = "webhook deliveries are NOT verified (insecure_unverified = true): 
 
 
 @dataclass
-class _Door:
+class Door:
+    """Where deliveries for one venue come in, and what is known of those that came."""
+
     venue: str
     config: WebhookConfig
     webhook: Webhook
@@ -79,38 +81,27 @@ class Ingress:
 
     def __init__(self, metrics: Metrics, trusted_proxies: tuple[str, ...] = ()) -> None:
         self._trusted = networks(trusted_proxies)
-        self._doors: dict[str, _Door] = {}
+        self._doors: dict[str, Door] = {}
         self._store: HookStore | None = None
         self._busy = 0
         self._seconds: Histogram | None = None
         self._metrics = metrics
 
-    @property
-    def is_needed(self) -> bool:
-        """Tell whether any venue calls us."""
-        return bool(self._doors)
-
-    def add(self, venue: str, spec: VenueSpec[Any], config: Any) -> None:
-        """Open ``/hooks/<venue>`` if that kind of venue calls us.
+    def door(self, venue: str, spec: VenueSpec[Any], config: Any) -> Door | None:
+        """Make what `open` opens as ``/hooks/<venue>``, if that kind of venue calls us.
 
         Raises:
             ConfigError: the plugin's configuration lacks what a door needs, or its webhook cannot be made.
         """
         if spec.webhook is None:
-            return
+            return None
         if not isinstance(config, WebhookConfig):
             raise ConfigError(f"venues.{venue}: {spec.name} has a webhook, but its config_type is no WebhookConfig")
         try:
             webhook = spec.webhook(config)
         except (ValueError, OSError) as error:
             raise ConfigError(f"venues.{venue}.verify: {error}") from error
-        if not self._doors:
-            self._seconds = self._metrics.histogram(
-                "webhook_answer_seconds", "Time from a delivery's head to its answer"
-            )
-            self._metrics.declare("webhook_deliveries", DELIVERIES, ("venue", "outcome"))
-            self._metrics.gauge("webhook_requests_open", "Deliveries being read or stored", lambda: float(self._busy))
-        self._doors[venue] = _Door(
+        return Door(
             venue=venue,
             config=config,
             webhook=webhook,
@@ -118,8 +109,24 @@ class Ingress:
             secret_header=config.verify.header.lower() if isinstance(config.verify, SharedSecret) else None,
             allowed=networks(config.allow_from),
         )
-        if config.insecure_unverified:
-            log.warning(UNVERIFIED.upper(), venue=venue)
+
+    def open(self, door: Door | None) -> None:
+        """Take deliveries at ``door`` from now on, instead of at an older one of the same venue."""
+        if door is None:
+            return
+        if not self._doors:
+            self._seconds = self._metrics.histogram(
+                "webhook_answer_seconds", "Time from a delivery's head to its answer"
+            )
+            self._metrics.declare("webhook_deliveries", DELIVERIES, ("venue", "outcome"))
+            self._metrics.gauge("webhook_requests_open", "Deliveries being read or stored", lambda: float(self._busy))
+        self._doors[door.venue] = door
+        if door.config.insecure_unverified:
+            log.warning(UNVERIFIED.upper(), venue=door.venue)
+
+    def close(self, venue: str) -> None:
+        """Take no more deliveries for ``venue``."""
+        self._doors.pop(venue, None)
 
     def connect(self, store: HookStore) -> None:
         """Begin to store; until then every delivery is answered with 503."""
@@ -135,7 +142,7 @@ class Ingress:
         door = self._doors.get(venue)
         return {name: cell.value for name, cell in door.counts.items()} if door is not None else {}
 
-    def _count(self, door: _Door, outcome: str) -> None:
+    def _count(self, door: Door, outcome: str) -> None:
         cell = door.counts.get(outcome)
         if cell is None:
             labels = {"venue": door.venue, "outcome": outcome}
@@ -166,7 +173,7 @@ class Ingress:
             self._seconds.observe(time.perf_counter() - started)
         return answer
 
-    async def _take(self, door: _Door, request: web.Request) -> str:
+    async def _take(self, door: Door, request: web.Request) -> str:
         self._check_caller(door, request)
         if self._busy >= AT_ONCE:
             raise Refusal(503, "busy", "too many deliveries at once", 1.0)
@@ -182,7 +189,7 @@ class Ingress:
         finally:
             self._busy -= 1
 
-    def _check_caller(self, door: _Door, request: web.Request) -> None:
+    def _check_caller(self, door: Door, request: web.Request) -> None:
         peer = client_address(request.remote, request.headers.getall("X-Forwarded-For", []), self._trusted)
         if door.allowed and (peer is None or not any(peer in network for network in door.allowed)):
             raise Refusal(403, "forbidden", "forbidden")
@@ -191,7 +198,7 @@ class Ingress:
             raise Refusal(429, "rate_limited", "too many deliveries", wait)
 
     @staticmethod
-    def _check_form(door: _Door, request: web.Request) -> str:
+    def _check_form(door: Door, request: web.Request) -> str:
         content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if content_type not in door.config.content_types:
             raise Refusal(415, "content_type", f"Content-Type: {' or '.join(door.config.content_types)} expected")
@@ -202,7 +209,7 @@ class Ingress:
         return content_type
 
     @staticmethod
-    async def _read(door: _Door, request: web.Request) -> bytes:
+    async def _read(door: Door, request: web.Request) -> bytes:
         parts, size = [], 0
         try:
             async with asyncio.timeout(door.config.read_timeout):
@@ -218,7 +225,7 @@ class Ingress:
         return b"".join(parts)
 
     @staticmethod
-    def _is_authentic(door: _Door, headers: Mapping[str, str], raw: bytes, now: int) -> bool:
+    def _is_authentic(door: Door, headers: Mapping[str, str], raw: bytes, now: int) -> bool:
         try:
             return door.webhook.verify(headers, raw, now)
         except Exception as error:
@@ -226,7 +233,7 @@ class Ingress:
                 log.exception("the verification itself fails", venue=door.venue)
             raise Refusal(500, "verify_failed", "internal error") from error
 
-    async def _keep(self, door: _Door, headers: Mapping[str, str], raw: bytes, content_type: str, now: int) -> str:
+    async def _keep(self, door: Door, headers: Mapping[str, str], raw: bytes, content_type: str, now: int) -> str:
         body, msg_id = raw, None
         try:
             body = door.webhook.decrypt(raw)
@@ -254,7 +261,7 @@ class Ingress:
         return kept.value
 
     @staticmethod
-    def _tell(door: _Door, refusal: Refusal) -> None:
+    def _tell(door: Door, refusal: Refusal) -> None:
         if door.is_time_to_tell(refusal.outcome):
             log.warning(
                 "webhook requests refused", venue=door.venue, status=refusal.status, outcome=refusal.outcome,

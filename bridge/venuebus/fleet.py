@@ -1,0 +1,128 @@
+"""The venues that a bridge runs: they come and go while it runs, each without touching the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+from venuebus_schemas import SessionState, Subjects
+
+from .bus.connection import Connection
+from .bus.streams import StreamNames
+from .config import BusConfig
+from .metrics import Metrics
+from .orders.checks import Observers
+from .outbox import MarketPublisher
+from .plugins import Plugins
+from .state import VenueState
+from .venue import Interceptor, VenueConfig
+from .venue_runner import VenueRunner
+
+if TYPE_CHECKING:
+    from .tracing import Tracing
+
+log = structlog.get_logger("venuebus")
+
+STOP_TIMEOUT = 9.0  # seconds for a venue to drain
+CANCEL_TIMEOUT = 1.0  # seconds for what was canceled because it did not
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What every venue of this process stands on."""
+
+    bus: BusConfig
+    plugins: Plugins
+    connection: Connection
+    link: MarketPublisher
+    names: StreamNames
+    subjects: Subjects
+    owner: str
+    spool_dir: Path
+    interceptors: tuple[Interceptor, ...]
+    observers: Observers
+    metrics: Metrics
+    tracing: Tracing | None = None
+
+    def runner(self, name: str, config: VenueConfig, told: Callable[[str, SessionState, str], None]) -> VenueRunner:
+        """Make what runs a venue in this event loop."""
+        return VenueRunner(
+            name, self.plugins.specs[config.plugin], config, self.bus, self.connection, self.link, self.names,
+            self.subjects, self.owner, self.spool_dir, interceptors=self.interceptors, observers=self.observers,
+            told=told, metrics=self.metrics, tracing=self.tracing,
+        )  # fmt: skip
+
+
+class RunningVenue(Protocol):
+    """One venue that runs, wherever: in this event loop or in a process of its own."""
+
+    venue: str
+    config: VenueConfig
+    state: VenueState
+
+    async def run(self) -> None:
+        """Run the venue until `stop`."""
+
+    async def stop(self) -> None:
+        """Ask `run` to drain and to return."""
+
+    def status(self) -> dict[str, Any]:
+        """Return what ``ctl.<venue>.status`` tells."""
+
+    def health(self) -> dict[str, Any]:
+        """Return what ``/readyz`` tells of it; a false ``ledger`` makes the bridge not ready."""
+
+
+class Fleet:
+    """Every venue of one bridge.
+
+    Args:
+        make: makes a venue that can run.
+        failed: told why the bridge cannot go on: a venue's task died of an error of ours.
+    """
+
+    def __init__(self, make: Callable[[str, VenueConfig], RunningVenue], failed: Callable[[str], None]) -> None:
+        self.venues: dict[str, RunningVenue] = {}
+        self._make = make
+        self._failed = failed
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, name: str, config: VenueConfig) -> None:
+        """Run a venue from now on."""
+        venue = self._make(name, config)
+        self.venues[name] = venue
+        task = self._tasks[name] = asyncio.create_task(venue.run(), name=f"venue-{name}")
+        task.add_done_callback(self._ended)
+
+    async def end(self, names: Iterable[str], timeout: float = STOP_TIMEOUT) -> set[str]:
+        """Drain venues, all at the same time; return those that did not end, which stay as they are."""
+        wanted = {name: self._tasks[name] for name in names if name in self._tasks}
+        for name in wanted:
+            await self.venues[name].stop()
+        late = await self._wait(wanted, timeout)
+        for name in late:
+            log.error("venue did not stop in time", venue=name, seconds=timeout)
+            wanted[name].cancel()
+        late = await self._wait({name: wanted[name] for name in late}, CANCEL_TIMEOUT)
+        for name in wanted.keys() - late:
+            del self.venues[name], self._tasks[name]
+        return late
+
+    async def end_all(self, timeout: float = STOP_TIMEOUT) -> None:
+        """Drain every venue."""
+        await self.end(list(self._tasks), timeout)
+
+    @staticmethod
+    async def _wait(tasks: dict[str, asyncio.Task[None]], timeout: float) -> set[str]:
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=timeout)
+        return {name for name, task in tasks.items() if not task.done()}
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task failed", task=task.get_name(), exc_info=error)
+            self._failed(f"{task.get_name()}: {type(error).__name__}: {error}")
