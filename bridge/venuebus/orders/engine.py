@@ -35,14 +35,14 @@ from ..errors import CommandRejected, NotSent, OutcomeUnknown
 from ..limits import RateLimits
 from ..retry import command_attempts
 from ..steady import steady
-from ..venue import Accepted, Capabilities, Interceptor, SupportsOrders, SupportsPrepare
+from ..venue import Accepted, Capabilities, Interceptor
 from .account import Account
 from .attempt import Attempt
 from .breaker import Breaker
 from .checks import check_capabilities, expiry, intercept, read_command
 from .job import Job, chain_key, default_client_order_id, pending_order
 from .outcomes import Outcomes
-from .steps import CommandMeter, call_venue, write_claim
+from .steps import CommandMeter, call_venue, can_execute, can_prepare, write_claim
 
 log = structlog.get_logger("venuebus.orders")
 
@@ -347,7 +347,7 @@ class Engine:
         current = self._gate.session()
         if current is None:
             raise CommandRejected(Reason.NOT_CONNECTED, f"{self.venue} is not connected")
-        if not isinstance(current[0], SupportsPrepare):
+        if not can_prepare(current[0]):
             return {}
         try:
             keys = dict(current[0].prepare(attempt))
@@ -407,7 +407,7 @@ class Engine:
                     keys = self._prepare(attempt)
                     await self._record_attempt(job, account, keys)
                 current = self._gate.session()
-                if current is None or not isinstance(current[0], SupportsOrders):
+                if current is None or not can_execute(current[0]):
                     raise NotSent(f"{self.venue} is not connected")
                 try:
                     accepted = await call_venue(
