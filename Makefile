@@ -10,7 +10,7 @@ EDITABLE := -e '.[embedded]' $(addprefix -e ./,$(PLUGINS))
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # pip's many lines as a short sign of life; its errors and warnings are on stderr, and stay.
 SHORT := sed -un -e 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p' -e 's/^Building editable for \([^ ]*\).*/  building \1/p'
-CODE := bridge schemas plugins tests
+CODE := bridge schemas plugins tests docs/recipes
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -52,6 +52,7 @@ lint: $(VENV)/.dev ## Style, and the import directions
 .PHONY: types
 types: $(VENV)/.dev ## Strict types
 	@$(BIN)/mypy -p venuebus -p venuebus_schemas $(foreach plugin,$(PLUGINS),-p venuebus_$(notdir $(plugin)))
+	@$(BIN)/mypy docs/recipes/*.py
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Speed and memory beside a plain relay, as a table and JSON
