@@ -127,6 +127,7 @@ class Connection:
             for client in (self.data, self.control):
                 client.renew = partial(renew, client)
         self.denied: dict[str, PermissionDenied] = {}
+        self.optional: set[str] = set()  # subjects in lower case that a login may lack without a word
         self.js: JetStreamContext = self.control.jetstream()
         self.on_change: list[Callable[[bool], None]] = []
         self.lost: asyncio.Future[str] | None = None
@@ -376,7 +377,8 @@ class Connection:
         error = PermissionDenied(action, subject, explain(action, subject, self._prefix))
         if subject not in self.denied and len(self.denied) < MAX_DENIED:
             self.denied[subject] = error
-            log.error("NATS denies", subject=subject, error=str(error))  # once each: it would be a line per message
+            if subject not in self.optional:
+                log.error("NATS denies", subject=subject, error=str(error))  # once: it would be a line per message
         self._replies.denied(error)
 
     def _on_refusal(self, name: str, error: Exception) -> None:

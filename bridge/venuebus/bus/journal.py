@@ -6,6 +6,7 @@ claims were open before it, so that a start costs what happened since, not what 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -115,6 +116,7 @@ class Journal:
         self, subjects: str, policy: DeliverPolicy, start: int | None, when: datetime | None = None
     ) -> AsyncIterator[tuple[str, bytes, int]]:
         config = ConsumerConfig(
+            name=f"bridge-{secrets.token_hex(8)}",  # the subject that makes a named one carries the filter
             ack_policy=AckPolicy.NONE,
             deliver_policy=policy,
             opt_start_seq=start,

@@ -25,6 +25,7 @@ from venuebus_schemas import (
 
 from ..errors import BusError
 from .claim import Claim
+from .client import PermissionDenied
 from .commands import Delivery
 from .connection import Connection, InDoubt, Refused
 from .lease import EXPECT
@@ -56,12 +57,12 @@ class Orphans:
         self._served = set(venues)
         self._encoding = encoding
 
-    async def run(self) -> None:
     def serve(self, venue: str) -> None:
         """Leave the commands to ``venue`` to the bridge that serves it from now on."""
         self._served.add(venue)
 
-        """Watch for ever."""
+    async def run(self) -> None:
+        """Watch for ever, or end where our login is for some venues only."""
         config = ConsumerConfig(
             durable_name="bridge_orphans",
             ack_policy=AckPolicy.EXPLICIT,
@@ -72,10 +73,14 @@ class Orphans:
             max_ack_pending=10_000,
         )
         pull = Pull(self._connection, self._names.commands, config)
+        self._connection.optional.add(pull.creates.casefold())
         while True:
             try:
                 await pull.run(self._look_at)
             except BusError as error:
+                if isinstance(error.__cause__, PermissionDenied):
+                    log.info("commands to unserved venues are left to a bridge that may read all commands")
+                    return
                 log.warning("commands to unserved venues are not watched", error=str(error))
                 await asyncio.sleep(RETRY)
 

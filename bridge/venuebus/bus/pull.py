@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 
 from ..errors import BusError
+from .client import PermissionDenied
 from .connection import BusUnavailable, Connection
 
 log = structlog.get_logger("venuebus.bus")
@@ -36,8 +37,11 @@ class Pull:
         assert config.durable_name is not None
         self._connection = connection
         self._stream = stream
-        self._config = config
+        # Named, so that the subject which makes it carries its filter, and permissions can hold it to that.
+        self._config = config.evolve(name=config.durable_name)
         self._durable = config.durable_name
+        self.creates = f"$JS.API.CONSUMER.CREATE.{stream}.{config.durable_name}.{config.filter_subject}"
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{config.durable_name}"
         self._batch: list[Msg] = []
         self._left = 0
         self._broken = False
@@ -93,11 +97,12 @@ class Pull:
             raise
         except nats.js.errors.APIError as error:
             raise BusError(f"consumer {self._durable} cannot be made: {error.description}") from error
+        except PermissionDenied as error:
+            raise BusError(f"consumer {self._durable} cannot be made: {error}") from error
 
     async def _ask(self, inbox: str) -> None:
         request = {"batch": REQUEST, "expires": int(EXPIRES * 1e9), "idle_heartbeat": int(HEARTBEAT * 1e9)}
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._durable}"
-        await self._connection.control.publish(subject, msgspec.json.encode(request), reply=inbox)
+        await self._connection.control.publish(self._next, msgspec.json.encode(request), reply=inbox)
         self._left += REQUEST
 
     async def _something(self) -> bool:
@@ -108,6 +113,8 @@ class Pull:
             async with asyncio.timeout(SILENCE):
                 await self._news.wait()
         except TimeoutError:
+            if denied := self._connection.denied.get(self._next.casefold()):
+                raise BusError(f"consumer {self._durable} cannot be read: {denied}") from denied
             return False
         return True
 

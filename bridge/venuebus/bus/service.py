@@ -51,11 +51,18 @@ class VenueService:
 
     def _answer(self, handler: Handler) -> Callable[[Request], Awaitable[None]]:
         async def answer(request: Request) -> None:
+            if self._is_ours(request._msg.reply):
+                return
             task = asyncio.create_task(self._respond(handler, request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
         return answer
+
+    def _is_ours(self, reply: str) -> bool:
+        # Who asks names where the answer goes, and NATS checks that with our rights: an answer on a lease's subject,
+        # say, would take the account from us.
+        return reply.startswith((f"{self._subjects.root}.", "$"))
 
     @staticmethod
     async def _respond(handler: Handler, request: Request) -> None:
