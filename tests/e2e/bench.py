@@ -96,6 +96,7 @@ class Bench:
         self.bridges: list[Bridge] = []
         self.processes: list[subprocess.Popen[bytes]] = []
         self.client = Client()
+        self.login: dict[str, Any] = {}
         self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -116,7 +117,8 @@ class Bench:
 
     async def watch(self) -> None:
         """Follow what the streams hold of the account, and all else that is published below the prefix."""
-        self.client = await nats.connect(self.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)  # type: ignore[arg-type]
+        options = {"servers": self.url, "max_reconnect_attempts": -1, "reconnect_time_wait": 0.1, **self.login}
+        self.client = await nats.connect(**options)
 
         async def seen(message: Msg) -> None:
             if message.subject.split(".")[2] in ("sys", "dead", "md"):
