@@ -199,7 +199,7 @@ def _load(candidate: _Candidate) -> tuple[pluggy.PluginManager, list[VenueSpec[A
     _check_hooks(plugin, hooks)
     specs: list[VenueSpec[Any]] = _flat(hooks.hook.venuebus_register_venues(), "venuebus_register_venues")
     for spec in specs:
-        _check_spec(spec)
+        check_spec(spec)
     names = [spec.name for spec in specs]
     for name in names:
         _need(names.count(name) == 1, f"it registers the venue {name!r} twice")
@@ -224,7 +224,12 @@ def _check_hooks(plugin: object, hooks: pluggy.PluginManager) -> None:
     _need(bool(marked), f"it implements no hook; known: {', '.join(_HOOKS)}")
 
 
-def _check_spec(spec: object) -> None:
+def check_spec(spec: object) -> None:
+    """Pass a `VenueSpec` that can be used.
+
+    Raises:
+        PluginError: it cannot, and why.
+    """
     if not isinstance(spec, VenueSpec):
         raise PluginError(f"venuebus_register_venues must return VenueSpec objects, got {type(spec).__name__}")
     name, contract = spec.name, spec.contract

@@ -66,12 +66,14 @@ def clause(area: Area, *ids: str) -> Callable[[Callable[[Any], Awaitable[None]]]
     def decorate(work: Callable[[Any], Awaitable[None]]) -> Test:
         @functools.wraps(work)
         def test(self: Any) -> None:
-            __tracebackhide__ = True
+            seen = ""
             try:
                 asyncio.run(_limited(work(self)))
+                return
             except AssertionError as error:
-                demands = "\n".join(f"  {name}  {CLAUSES[name]}" for name in ids)
-                pytest.fail(f"{error} ({_place(error)})\nThe contract demands ({WHERE}):\n{demands}", pytrace=False)
+                seen = f"{error} ({_place(error)})"
+            demands = "\n".join(f"  {name}  {CLAUSES[name]}" for name in ids)
+            pytest.fail(f"{seen}\nThe contract demands ({WHERE}):\n{demands}", pytrace=False)
 
         del test.__wrapped__  # pytest must see a plain function, not a coroutine
         test.conformance = (area, ids)  # type: ignore[attr-defined]

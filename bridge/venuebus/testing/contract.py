@@ -11,12 +11,16 @@ from venuebus_schemas import OrderType, PositionEffect, plain
 from ..simulation.occasions import engine_of
 from ..venue import VenueConfig, VenueSimulator, VenueSpec
 from .clauses import demand, untested
+from .suite.events import Events
 from .suite.life import Life
+from .suite.orders import Orders
+from .suite.questions import Questions
+from .suite.settings import Settings
 
 BELOW = Decimal("0.97")  # of the market's price: such a buy rests
 
 
-class VenueContract(Life):
+class VenueContract(Questions, Orders, Events, Life, Settings):
     """Subclass it, name the plugin's spec, and pytest holds the plugin to every clause of the contract::
 
         from venuebus.testing import VenueContract

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Outcome = Accepted | CommandRejected | NotSent | OutcomeUnknown
+ACT_LIMIT = 45.0  # the bridge waits as long for connect()
+CLOSE_LIMIT = 5.0  # the bridge waits no longer
 ANSWER_LIMIT = 15.0  # the longest that the contract lets a request wait for its answer
 _numbers = itertools.count(1)
 
@@ -85,10 +88,12 @@ class Stage:
         self.running: asyncio.Task[Any] | None = None
         self._refuse = refuse
         self._changes = dict(changes or {})
+        self._complaints: list[str] = []
 
     async def __aenter__(self) -> Stage:
         self.tasks = Tasks()
         self.clock = Clock()
+        asyncio.get_running_loop().set_exception_handler(self._complain)
         self.simulator: Any = self.suite.simulator()
         await self.simulator.start()
         table = {**self.suite.config(self.simulator), **self._changes}
@@ -101,9 +106,16 @@ class Stage:
     async def __aexit__(self, *error: object) -> None:
         try:
             await self.end()
+            if error[0] is None:
+                await patiently(lambda: not self.tasks.alive() and not self.network.open, 2.0)
+                left = [task.get_name() for task in self.tasks.alive()] + ["a connection"] * self.network.open
+                demand(not left, f"after close() there is still {', '.join(left)}")
         finally:
             await self.network.close()
             await self.simulator.stop()
+
+    def _complain(self, loop: asyncio.AbstractEventLoop, about: dict[str, Any]) -> None:
+        self._complaints.append(f"{about.get('message')} ({about.get('exception')!r})")
 
     def build(self, table: Mapping[str, Any]) -> VenueConfig:
         """Read ``table`` as the bridge would.
@@ -145,20 +157,26 @@ class Stage:
         return self
 
     async def act(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await ``work`` as the session's own; what it waits for may take a while, the stage's clock does not move."""
-        return await as_session(work, "act")  # type: ignore[no-any-return]
+        """Await ``work`` as the session's own, as long as the bridge would; the stage's clock is moved on."""
+        task = as_session(work, "act")
+        if not await self.ends(task, ACT_LIMIT):
+            task.cancel()
+            demand(False, f"{getattr(work, '__qualname__', 'it')}() did not end within {ACT_LIMIT:g} s")
+        return task.result()  # type: ignore[no-any-return]
 
     async def end(self) -> None:
         """Cancel `run` and close the session, as the bridge does."""
         running, self.running = self.running, None
         if running is not None and not running.done():
             running.cancel()
-            await asyncio.wait({running}, timeout=5.0)
+            await self.ends(running, 5.0)
         if running is not None and running.done() and not running.cancelled():
             running.exception()
         session, self.session = self.session, None
         if session is not None:
-            await self.act(session.close())
+            closing = as_session(session.close(), "close")
+            demand(await self.ends(closing, CLOSE_LIMIT), f"close() did not end within {CLOSE_LIMIT:g} s")
+            closing.result()
 
     async def leftovers(self) -> list[str]:
         """Return what a closed session left behind, after giving it the time that an end takes."""
@@ -169,7 +187,9 @@ class Stage:
         await patiently(clean, 2.0)
         found = [f"task {task.get_name()}" for task in self.tasks.alive()]
         found += [f"thread {name}" for name in self.tasks.threads()]
-        return found + (["an open connection"] * self.network.open)
+        found += ["an open connection"] * self.network.open
+        gc.collect()  # what nobody closed or looked at is reported when it is collected
+        return found + self._complaints
 
     async def ends(self, task: asyncio.Task[Any], seconds: float) -> bool:
         """Tell whether ``task`` ends within ``seconds`` of the loop's clock, which is moved on."""
@@ -179,6 +199,10 @@ class Stage:
         """Let the simulator stage ``occasion``, or end the test as untested."""
         if not stage(self.simulator, occasion):
             untested(f"{clause}: the simulator cannot stage {occasion!r} (venuebus.simulation.occasions)")
+
+    def try_occasion(self, occasion: Occasion) -> bool:
+        """Let the simulator stage ``occasion``; ``False`` where it cannot."""
+        return stage(self.simulator, occasion)
 
     def taken(self) -> int:
         """Return how many orders the simulator took, or end the test as untested."""

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aiohttp import WSMsgType, web
-from venuebus.simulation import FaultScript
+from venuebus.simulation import Fault, FaultScript, MatchingEngine
 
 from . import rows
 from .counter import Counter, Report
@@ -35,6 +35,12 @@ from .handlers import ERRORS, Handlers
 from .rows import CONTRACTS, DBL_MAX, DENORMAL, STRAY, Row, SimAccount, SimContract
 
 USER, PASSWORD, BROKER = "028742", "123456", "9999"
+OCCASIONS = {
+    "refuse_submit": (Fault(point="order.insert", action="refuse"),),
+    "forget_order": (Fault(point="query", action="forget", match="ReqQryOrder"),),
+    "garbage": (Fault(point="frame", action="garbage"),),
+}
+"""What `venuebus.testing` stages here."""
 
 
 class Client:
@@ -62,6 +68,8 @@ class CtpSimulator:
         query_rate: queries a second before -3.
         leaked: CTP sessions that a broken request left logged in.
     """
+
+    occasions = OCCASIONS
 
     def __init__(
         self,
@@ -138,6 +146,15 @@ class CtpSimulator:
             f"webctp gateway at ws://{host}:{port}/td/ and ws://{host}:{port}/md/ (the last slash is needed), "
             f"user {USER}, password {PASSWORD}, contracts {', '.join(self.counter.contracts)}"
         )
+
+    @property
+    def engine(self) -> MatchingEngine:
+        """The markets behind the counter."""
+        return self.counter.engine
+
+    def orders_taken(self) -> int:
+        """Return how many orders the counter took."""
+        return self.counter.inserts
 
     # --- what tests and demos do to it ----------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from typing import TYPE_CHECKING
 
 from venuebus.simulation import Fault
@@ -173,7 +172,7 @@ class Handlers:
 
     async def _query(self, client: Client, name: str, wanted: Row, request_id: int) -> bool:
         answer = "Rsp" + name.removeprefix("Req")
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         client.query_times = [at for at in client.query_times if at > now - 1.0]
         if client.querying or len(client.query_times) >= self._sim.query_rate:
             self._sim.gateway_error(client, answer, -2 if client.querying else -3)
