@@ -98,6 +98,9 @@ class Commands:
 
     async def _submit(self, command: Submit, instruction: Instruction) -> Accepted:
         body = submit_body(command, self._market.instruments.get(command.symbol), self._ctx.config.market_buy)
+        known = self._ctx.find_order(self._feed.account, client_order_id=command.client_order_id)
+        if known is not None and known.venue_order_id is not None:  # the venue takes an id twice
+            raise CommandRejected(Reason.DUPLICATE, f"{command.client_order_id}: order {known.venue_order_id} has it")
         self._lookup.traded(command.symbol)
         oco = command.order_type is OrderType.OCO
         path = "/order/peg" if command.order_type is OrderType.PEG else "/order"

@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from typing import Any
 
 from aiohttp import web
-from venuebus.simulation import FaultScript, OrderRefused, SimOrder
+from venuebus.simulation import Fault, FaultScript, OrderRefused, SimOrder
 
 from .control import STATE_ORDERS, Control, describe_fill, describe_order
 from .exchange import Exchange
@@ -26,6 +26,15 @@ from .wire import Tap, tapped
 
 DEFAULT_SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
 TICK = 0.02  # seconds between two batches of steps
+OCCASIONS = {
+    "refuse_submit": (Fault(point="order.create.request", action="refuse"),),
+    "doubt_submit": (Fault(point="order.create.answer", action="error"),),
+    "forget_order": tuple(
+        Fault(point=f"{name}.request", action="forget") for name in ("order.get", "open_orders", "trade_history")
+    ),
+    "garbage": (Fault(point="ws.quote", action="garbage"),),
+}
+"""What `venuebus.testing` stages here."""
 
 
 class BtseSimulator:
@@ -43,6 +52,8 @@ class BtseSimulator:
         keep: finished orders, and fills, that the venue remembers.
         strict_nonce: refuse nonces that are not greater than the key's last one, instead of only those used before.
     """
+
+    occasions = OCCASIONS
 
     def __init__(
         self,
