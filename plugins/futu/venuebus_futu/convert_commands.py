@@ -148,7 +148,7 @@ def _kind(canonical: OrderType, native: str | None) -> int:
         kind = names.PLAIN_ORDER_TYPES.get(canonical)
         if kind is None:
             raise CommandRejected(
-                Reason.UNSUPPORTED, f"order_type {canonical}: name one of OpenD's in params.order_type"
+                Reason.INVALID, f"order_type {canonical}: name one of OpenD's in params.order_type"
             )
         return kind
     kind = names.NATIVE_ORDER_TYPES.get(native)

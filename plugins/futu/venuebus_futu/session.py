@@ -13,6 +13,7 @@ from venuebus import (
     FatalError,
     Found,
     Instruction,
+    NotSent,
     OrderKey,
     RateLimits,
     RetryableError,
@@ -141,7 +142,9 @@ class FutuSession:
 
     async def execute(self, instruction: Instruction) -> Accepted:
         """Send one command, once."""
-        return await _ready(self._trading).execute(instruction)
+        if self._trading is None:
+            raise NotSent("not connected")
+        return await self._trading.execute(instruction)
 
     async def lookup(self, account: str, key: OrderKey) -> Found | None:
         """Return one order as OpenD's server tells it."""

@@ -97,6 +97,9 @@ class Trading:
         raise CommandRejected(Reason.UNSUPPORTED, "OpenD has no dead man's switch")
 
     async def _submit(self, account: Account, command: Submit, instruction: Instruction) -> Accepted:
+        known = self._ctx.find_order(account.alias, client_order_id=command.client_order_id)
+        if known is not None and known.venue_order_id is not None:  # a remark need not be unique at OpenD
+            raise CommandRejected(Reason.DUPLICATE, f"{command.client_order_id}: order {known.venue_order_id} has it")
         c2s = convert_commands.place(command, real=account.real, markets=account.markets)
         c2s.header.CopyFrom(account.header(c2s.header.trdMarket))
         await self._ctx.limits.acquire("place", key=account.alias, timeout=PATIENCE)

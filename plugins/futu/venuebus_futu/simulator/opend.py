@@ -16,7 +16,7 @@ from decimal import Decimal
 from hashlib import md5
 from typing import Any
 
-from venuebus.simulation import FaultScript, MatchingEngine
+from venuebus.simulation import Fault, FaultScript, MatchingEngine
 
 from .. import cipher, messages
 from ..pb import link_pb2
@@ -140,6 +140,28 @@ class OpendSimulator:
         )
         lock = f"trade password {self.trade_password}" + (", RSA key required" if self.rsa_pem else "")
         return f"OpenD at {self.host}:{self.port}; accounts {accounts}; {lock}; symbols {' '.join(self.stocks)}"
+
+    # --- what `venuebus.testing` asks for -------------------------------------------------------------------
+
+    def stage(self, occasion: str) -> bool:
+        """Let an occasion of `venuebus.simulation` happen."""
+        if occasion == "garbage":
+            for client in self.clients:
+                client.push_body(messages.ORDER_PUSH, b"\xff\xff\xff no message")
+            return True
+        faults = {
+            "refuse_submit": Fault(point="order", action="refuse"),
+            "doubt_submit": Fault(point="order", action="act_and_error"),
+            "forget_order": Fault(point="query", action="forget", times=2),
+        }
+        if occasion not in faults:
+            return False
+        self.faults.add(faults[occasion])
+        return True
+
+    def orders_taken(self) -> int:
+        """Return how many orders OpenD took."""
+        return len(self.trades.tickets)
 
     # --- screws ---------------------------------------------------------------------------------------------
 
