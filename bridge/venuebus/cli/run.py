@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from .. import collector
 from ..app import Bridge
 from ..config import BridgeConfig, load_config
 from ..logs import setup_logging
@@ -32,6 +33,7 @@ def command(file: Path) -> int:
       venuebus run venuebus.toml
     """
     config, plugins = read_config(file)
+    collector.pace()
     return asyncio.run(_run(file, config, plugins))
 
 
