@@ -11,16 +11,18 @@ from venuebus_schemas import OrderType, PositionEffect, plain
 from ..simulation.occasions import engine_of
 from ..venue import VenueConfig, VenueSimulator, VenueSpec
 from .clauses import demand, untested
+from .suite.deliveries import Deliveries
 from .suite.events import Events
 from .suite.life import Life
 from .suite.orders import Orders
+from .suite.pace import Pace
 from .suite.questions import Questions
 from .suite.settings import Settings
 
 BELOW = Decimal("0.97")  # of the market's price: such a buy rests
 
 
-class VenueContract(Questions, Orders, Events, Life, Settings):
+class VenueContract(Deliveries, Pace, Questions, Orders, Events, Life, Settings):
     """Subclass it, name the plugin's spec, and pytest holds the plugin to every clause of the contract::
 
         from venuebus.testing import VenueContract
@@ -53,7 +55,7 @@ class VenueContract(Questions, Orders, Events, Life, Settings):
     symbol: str | None = None
     credentials: tuple[str, ...] | None = None
     step_budget: float = 0.05
-    call_budget: float = 60.0
+    call_budget: float = 25.0
     silence_limit: float = 120.0
 
     spec: VenueSpec[Any]

@@ -15,7 +15,7 @@ from ...simulation.occasions import engine_of
 from ...venue import Accepted, SupportsOrders
 from ..clauses import clause, demand, not_applicable, untested
 from ..loops import as_session, patiently
-from ..stage import Stage
+from ..stage import Probe, Stage
 from .events import demand_sound
 from .parts import Suite
 
@@ -247,7 +247,7 @@ class Orders(Suite):
         async with self.stage() as stage:
             await stage.start()
             probe, order = await stage.place()
-            changes = dict(self.amend) if self.amend is not None else self._higher(stage, order)
+            changes = dict(self.amend) if self.amend is not None else self._higher(stage, probe)
             outcome = await stage.execute(stage.amend(order, **changes), fast=True)
             demand(isinstance(outcome, Accepted), f"the amend of an open order ended with {outcome!r}")
             assert isinstance(outcome, Accepted)
@@ -301,11 +301,12 @@ class Orders(Suite):
                 return ""
         return text
 
-    def _higher(self, stage: Stage, order: Order) -> dict[str, str]:
-        engine = engine_of(stage.simulator)
-        if engine is None or order.symbol not in engine.markets or order.price is None:
+    def _higher(self, stage: Stage, probe: Probe) -> dict[str, str]:
+        engine, command = engine_of(stage.simulator), probe.command
+        assert isinstance(command, Submit)
+        if engine is None or command.symbol not in engine.markets or command.price is None:
             untested("name what an `amend` changes: the simulator shows no engine with the order's market")
-        return {"price": plain(Decimal(order.price) + engine.markets[order.symbol].tick)}
+        return {"price": plain(Decimal(command.price) + engine.markets[command.symbol].tick)}
 
 
 def is_order_session(stage: Stage) -> bool:
