@@ -8,6 +8,7 @@ dozen fields of ``io.prometheus.client.MetricFamily``, each family with its leng
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from math import frexp
 
@@ -38,11 +39,7 @@ class Sparse:
             self.zero += 1
             return
         fraction, exponent = frexp(value)
-        index = (exponent - 1) * 8
-        for bound in _FRACTIONS:
-            if fraction <= bound:
-                break
-            index += 1
+        index = bisect_left(_FRACTIONS, fraction) + (exponent - 1) * 8
         self.counts[index] = self.counts.get(index, 0) + 1
 
 

@@ -39,7 +39,7 @@ class Notices:
         self.venue = venue
         self.epoch = 0
         self.dead_letters = 0
-        self.dead_by_origin: dict[str, int] = {}
+        self.dead_by_origin: dict[str, int] = {DeadLetterOrigin.VENUE: 0, DeadLetterOrigin.COMMAND: 0}
         self.gaps = 0
         self.open_gaps: set[str] = set()  # subjects with a hole that can be healed and is not yet
         self.stored: dict[str, int] = {}
@@ -100,7 +100,7 @@ class Notices:
     ) -> None:
         """Store bytes that could not be understood, whole, in as many letters as it takes."""
         self.dead_letters += 1
-        self.dead_by_origin[origin] = self.dead_by_origin.get(origin, 0) + 1
+        self.dead_by_origin[origin] += 1
         parts = max(1, -(-len(raw) // PART))
         for part in range(parts):
             letter = DeadLetter(
