@@ -147,7 +147,7 @@ class OrderRow(msgspec.Struct, kw_only=True):
     postOnly: bool | None = None  # noqa: N815
     time_in_force: str | None = None
     timeInForce: str | None = None  # noqa: N815
-    txType: str | None = None  # noqa: N815
+    txType: str | int | None = None  # noqa: N815
     quote: str | None = None
     orderCurrency: str | None = None  # noqa: N815
     originalOrderBaseSize: Decimal | None = None  # noqa: N815
@@ -226,6 +226,8 @@ def _flag(value: object, name: str) -> bool:
 def _text(value: object, name: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        return str(int(value))  # a whole number stays the same name, whether it was written 3 or 3.0
     if isinstance(value, str | int | Decimal):
         return str(value)
     raise Malformed(f"{name}: text expected, not {str(value)[:40]!r}")
@@ -279,20 +281,24 @@ def read_all(kind: type[R], rows: object) -> list[R]:
 
 
 def rows_of(kind: type[R], data: bytes | msgspec.Raw) -> list[R]:
-    """Return the rows of a JSON array, as `read_all` of its `loads` does, nine times as fast where types are as usual.
+    """Return the rows of a JSON array or object, as `read_all` of its `loads` does, several times as fast.
 
     Raises:
         Malformed: no JSON, or one of them is not what it must be.
     """
     decoder, texts, numbers = _typed(kind)
     try:
-        rows: list[R] = decoder.decode(data)
+        decoded = decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return read_all(kind, loads(data))  # text for a number, blanks, one object for an array: or the clear error
+        return read_all(kind, loads(data))  # blanks for numbers, thousands separators …: or the clear error
+    rows: list[R] = decoded if isinstance(decoded, list) else [decoded]
     for row in rows:
         for name in texts:
-            if getattr(row, name) == "":
+            value = getattr(row, name)
+            if value == "":
                 setattr(row, name, None)
+            elif type(value) is int:
+                setattr(row, name, str(value))
         for name, signed in numbers:
             value = getattr(row, name)
             if value is not None:
@@ -301,11 +307,11 @@ def rows_of(kind: type[R], data: bytes | msgspec.Raw) -> list[R]:
 
 
 @cache
-def _typed(kind: type[R]) -> tuple[msgspec.json.Decoder[list[R]], tuple[str, ...], tuple[tuple[str, bool], ...]]:
+def _typed(kind: type[Any]) -> tuple[msgspec.json.Decoder[Any], tuple[str, ...], tuple[tuple[str, bool], ...]]:
     plan = _plan(kind)
     texts = tuple(name for name, reader in plan if reader is _text)
     numbers = tuple((name, name in _SIGNED) for name, reader in plan if reader is _number)
-    return msgspec.json.Decoder(list[kind]), texts, numbers  # type: ignore[valid-type]
+    return msgspec.json.Decoder(list[kind] | kind, strict=False), texts, numbers  # type: ignore[valid-type]
 
 
 def loads(data: bytes | str | msgspec.Raw) -> Any:
