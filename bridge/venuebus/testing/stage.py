@@ -17,9 +17,9 @@ from ..limits import RateLimits
 from ..simulation.occasions import Occasion, orders_taken, stage
 from ..venue import Accepted, SupportsOrders, SupportsPrepare, SupportsSnapshot, VenueConfig
 from .clauses import demand, untested
-from .fakes import RecordingContext
 from .loops import Clock, Tasks, as_session, call_as_session, patiently
 from .relay import Network
+from .tracked import TrackingContext
 
 if TYPE_CHECKING:
     from .contract import VenueContract
@@ -126,9 +126,9 @@ class Stage:
         name = self.spec.name
         return build_config({"venues": {name: table}}, {name: self.spec}, source="config()").venues[name]
 
-    def new_context(self) -> RecordingContext:
+    def new_context(self) -> TrackingContext:
         """Return a context like the bridge's, with the plugin's rate limits on the stage's clock."""
-        context = RecordingContext(self.config, venue=self.spec.name, now_ns=self.clock.now_ns)
+        context = TrackingContext(self.config, venue=self.spec.name, now_ns=self.clock.now_ns)
         loop = asyncio.get_running_loop()
         limits = self.spec.limits(self.config) if self.spec.limits is not None else ()
         context.limits = RateLimits(limits, clock=lambda: loop.time())  # noqa: PLW0108 - the stage moves it
@@ -218,7 +218,9 @@ class Stage:
         number = next(_numbers)
         fields = {**self.suite.wanted(self.simulator, self.config), **changes}
         table = {"type": "submit", "command_id": f"kit-{number}", "client_order_id": f"kit-{number}", **fields}
-        return self.prepared(msgspec.convert(table, Submit))
+        probe = self.prepared(msgspec.convert(table, Submit))
+        self.context.begin(self.account, msgspec.convert(table, Submit))
+        return probe
 
     def cancel(self, order: Order | None, **ids: Any) -> Probe:
         """Return a cancel of ``order`` (or of ``ids``), prepared."""
@@ -265,22 +267,38 @@ class Stage:
             return error
         return OutcomeUnknown(f"{type(error).__name__}: {error}")
 
+    def take(self, outcome: Outcome, probe: Probe) -> None:
+        """Take up what an accepted command tells of its order, as the bridge does."""
+        if not isinstance(outcome, Accepted):
+            return
+        if outcome.order is not None:
+            if isinstance(probe.command, Submit):
+                outcome.order.client_order_id = probe.command.client_order_id
+            self.context.publish(outcome.order)
+        for fill in outcome.fills:
+            self.context.publish(fill)
+
     async def place(self, **changes: Any) -> tuple[Probe, Order]:
         """Place the suite's order and return it as the venue tells it, open or filled."""
         probe = self.submit(**changes)
         outcome = await self.execute(probe)
         demand(isinstance(outcome, Accepted), f"the suite's order was not accepted: {outcome!r}; name another `order`")
         assert isinstance(outcome, Accepted)
-        if outcome.order is not None:
-            self.context.publish(outcome.order)
-        await patiently(lambda: self.known(probe) is not None, 5.0)
+        self.take(outcome, probe)
+        told = await self.clock.pass_until(lambda: self.told(probe, outcome.venue_order_id) is not None, 5.0)
+        demand(told, "the order was accepted, and neither an event nor the answer told its state with an id of its own")
         order = self.known(probe)
-        demand(order is not None, "the order was accepted, and no event or answer told its state with its ids")
         assert order is not None
         return probe, order
 
     def known(self, probe: Probe) -> Order | None:
-        """Return the newest state of a submit's order that the session told."""
+        """Return the state of a submit's order as the bridge would know it."""
         command = probe.command
         assert isinstance(command, Submit)
         return self.context.find_order(self.account, client_order_id=command.client_order_id)
+
+    def told(self, probe: Probe, venue_order_id: str | None = None) -> Order | None:
+        """Return what the session told last about a submit's order, by either id."""
+        command = probe.command
+        assert isinstance(command, Submit)
+        return self.context.told(self.account, command.client_order_id, venue_order_id)

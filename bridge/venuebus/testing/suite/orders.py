@@ -36,8 +36,11 @@ class Orders(Suite):
             probe, order = await stage.place()
             demand(probe.sent == 1, f"sending() was called {probe.sent} times for one order")
             demand(stage.taken() == before + 1, f"one submit made {stage.taken() - before} orders at the venue")
-            demand(order.account == stage.account, f"the order's account is {order.account!r}, not {stage.account!r}")
-            _same(order, probe.command)
+            told = stage.told(probe, order.venue_order_id)
+            demand(told is not None, "no event of the order names its client_order_id or its venue_order_id")
+            assert told is not None
+            demand(told.account == stage.account, f"the order's account is {told.account!r}, not {stage.account!r}")
+            _same(told, probe.command)
             own = [event for event in stage.context.events if isinstance(event, Order | Fill)]
             demand_sound(own, stage.context.now_ns())
 
@@ -139,7 +142,7 @@ class Orders(Suite):
                 not_applicable("the simulator has no answer that proves nothing ('doubt_submit')")
             outcome = await stage.execute(probe, fast=True)
             demand(stage.taken() == before + 1, "the simulator did not take the order that it was to take in doubt")
-            told = isinstance(outcome, Accepted) and stage.known(probe) is not None  # by a push, which is a proof
+            told = isinstance(outcome, Accepted) and stage.told(probe) is not None  # by a push, which is a proof
             demand(told or isinstance(outcome, OutcomeUnknown), f"nothing was proved, and execute() ended: {outcome!r}")
 
     @clause("orders", "O4")
@@ -216,11 +219,10 @@ class Orders(Suite):
         async with self.stage() as stage:
             await stage.start()
             probe, order = await stage.place()
-            outcome = await stage.execute(stage.cancel(order), fast=True)
+            cancel = stage.cancel(order)
+            outcome = await stage.execute(cancel, fast=True)
             demand(isinstance(outcome, Accepted), f"the cancel of an open order ended with {outcome!r}")
-            assert isinstance(outcome, Accepted)
-            if outcome.order is not None:
-                stage.context.publish(outcome.order)
+            stage.take(outcome, cancel)
             over = await stage.clock.pass_until(lambda: _is_over(stage.known(probe)), 10.0)
             demand(over, f"the order was canceled, and its last state is {stage.known(probe)!r}")
             again = await stage.execute(stage.cancel(stage.known(probe)), fast=True)
@@ -248,11 +250,10 @@ class Orders(Suite):
             await stage.start()
             probe, order = await stage.place()
             changes = dict(self.amend) if self.amend is not None else self._higher(stage, probe)
-            outcome = await stage.execute(stage.amend(order, **changes), fast=True)
+            amend = stage.amend(order, **changes)
+            outcome = await stage.execute(amend, fast=True)
             demand(isinstance(outcome, Accepted), f"the amend of an open order ended with {outcome!r}")
-            assert isinstance(outcome, Accepted)
-            if outcome.order is not None:
-                stage.context.publish(outcome.order)
+            stage.take(outcome, amend)
             named = {key: Decimal(str(value)) for key, value in changes.items() if key in ("price", "quantity")}
 
             def done() -> bool:
