@@ -9,6 +9,7 @@ read the login anew for it. Who cannot be helped by that is told apart by `is_re
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -92,6 +93,8 @@ def _with_credentials(read: Callable[[], R]) -> R:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Tell whether the server will not have us, which waiting alone does not mend."""
+    """Tell whether the server will not have us, or we not the server, which waiting alone does not mend."""
+    if isinstance(error, ssl.SSLError):
+        return True
     text = str(error).lower()
     return any(word in text for word in REFUSED)

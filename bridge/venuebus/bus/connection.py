@@ -165,9 +165,7 @@ class Connection:
             except (OSError, TimeoutError, nats.errors.Error, ssl.SSLError) as error:
                 if refused := self._refused or (str(error) if is_refusal(error) else ""):
                     where = ", ".join(self._options["servers"])
-                    raise BusError(
-                        redact(f"NATS at {where} refuses the login ({refused}): see ") + LOGIN_KEYS
-                    ) from error
+                    raise BusError(redact(f"NATS at {where} {_refusal(refused)}")) from error
                 if not told:
                     told = True
                     log.warning("waiting for NATS", servers=self._options["servers"], error=_describe(error))
@@ -386,13 +384,13 @@ class Connection:
         if not self._stood:
             if self._connecting is not None and not self._refused:  # nats-py goes on trying, and only tells us here
                 self._connecting.reschedule(now + OTHER_SERVERS)
-            self._refused = str(error)
+            self._refused = _describe(error)
             return
         since = self._refused_since.setdefault(name, now)
         if since == now and not self._closing:
-            log.error("NATS refuses the login", error=_describe(error), tries_for=f"{self._login_patience:g} s")
+            log.error(f"NATS {_refusal(_describe(error))}", tries_for=f"{self._login_patience:g} s")
         if now - since >= self._login_patience:
-            self._lose(f"NATS refuses the login since {now - since:.0f} s ({_describe(error)}): renew {LOGIN_KEYS}")
+            self._lose(f"NATS {_refusal(_describe(error))}; it has said so for {now - since:.0f} s")
 
     async def _on_down(self) -> None:
         if self._up and not self._closing:
@@ -420,6 +418,12 @@ class Connection:
     def _lose(self, text: str) -> None:
         if not self._closing and self.lost is not None and not self.lost.done():
             self.lost.set_result(text)
+
+
+def _refusal(text: str) -> str:
+    if "ssl" in text.lower():
+        return f"and we do not trust each other ({text}): see bus.tls and the server's certificate"
+    return f"refuses the login ({text}): see {LOGIN_KEYS}"
 
 
 def _describe(error: BaseException) -> str:
