@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from venuebus_schemas import AccountEvent, Event, Gap, Order, Reason
 
+from .guard import said, shortened
 from .limits import RateLimits
 from .orders.account import Account
 from .outbox import MARKET_TYPES, MarketOutbox
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from .bus.notices import Notices
 
 _MARKET = frozenset(MARKET_TYPES)
+MAX_SHOWN = 64 * 1024  # characters of a bad event that its dead letter shows
+MAX_COUNTERS = 200
+MAX_COUNTER_NAME = 64
 
 
 class Context:
@@ -55,6 +59,7 @@ class Context:
     def publish(self, event: Event) -> None:
         """Hand one event to the bus."""
         if not self.alive:
+            self.count("event_after_close")
             return
         self.received += 1
         try:
@@ -64,15 +69,26 @@ class Context:
                 self._publish_account(event)
             else:
                 raise TypeError(f"a plugin cannot publish {type(event).__name__}")
-        except (ValueError, TypeError, ArithmeticError) as error:
+        except Exception as error:  # noqa: BLE001 - the bridge's own state must not depend on what an event holds
             self.count("event_refused")
-            self.dead_letter(repr(event).encode("utf-8", "replace"), f"the plugin published a bad event: {error}")
+            self._refuse(event, error)
+
+    def _refuse(self, event: object, error: Exception) -> None:
+        try:
+            shown = repr(event)
+        except Exception:  # noqa: BLE001 - an event may hold anything, even what cannot be shown
+            shown = f"<{type(event).__name__} that cannot be shown>"
+        text = str(error) if isinstance(error, ValueError) else said(error)
+        self.dead_letter(
+            shortened(shown, MAX_SHOWN).encode("utf-8", "replace"), f"the plugin published a bad event: {text}"
+        )
 
     def _publish_account(self, event: AccountEvent) -> None:
         account = self._accounts.get(event.account) if event.account else self._only_account()
         if account is None:
             self.count("event_of_unknown_account")
-            return
+            have = ", ".join(self.accounts)
+            raise ValueError(f"account {event.account!r} is none of this venue's: {have}")
         account.publish(event)
 
     def _only_account(self) -> Account | None:
@@ -99,7 +115,9 @@ class Context:
         return None if tracked is None else tracked.order
 
     def count(self, name: str, n: int = 1) -> None:
-        """Add to a counter of this venue."""
+        """Add to a counter of this venue; past `MAX_COUNTERS` names, to ``other``: each is a series of the metrics."""
+        if name not in self._counts and (len(self._counts) >= MAX_COUNTERS or len(name) > MAX_COUNTER_NAME):
+            name = "other"
         self._counts[name] = self._counts.get(name, 0) + n
 
     def gap(self, subjects: list[str], reason: str, *, ts_from: int | None = None, healed: bool) -> None:
@@ -112,7 +130,7 @@ class Context:
     def degraded(self, text: str, *, reason: Reason = Reason.NOT_CONNECTED) -> None:
         """Say that the session lives but lacks something."""
         if self.alive:
-            self._on_degraded(text, reason)
+            self._on_degraded(shortened(str(text)), Reason(reason))
 
     def recovered(self) -> None:
         """Take `degraded` back."""

@@ -26,6 +26,7 @@ from venuebus_schemas import (
 )
 
 from .errors import CommandRejected, RetryableError, VenuebusError
+from .guard import said
 from .orders.account import Account
 from .orders.engine import Engine
 from .orders.job import Job
@@ -91,8 +92,13 @@ class Requests:
             reply = Reply(ok=False, reason=Reason.INTERNAL, text=str(error))
         except Exception as error:
             log.exception("request failed", venue=self.venue)
-            reply = Reply(ok=False, reason=Reason.INTERNAL, text=f"{type(error).__name__}: {error}")
-        return encode(reply, self._encoding)
+            reply = Reply(ok=False, reason=Reason.INTERNAL, text=said(error))
+        try:
+            return encode(reply, self._encoding)
+        except Exception as error:
+            log.exception("an answer of the plugin cannot be encoded", venue=self.venue)
+            text = f"the plugin's answer cannot be encoded: {said(error)}"
+            return encode(Reply(ok=False, reason=Reason.INTERNAL, text=text), self._encoding)
 
     # --- qry ------------------------------------------------------------------------------------------------
 

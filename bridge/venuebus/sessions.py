@@ -15,7 +15,8 @@ from venuebus_schemas import Gap, Reason, SessionState, Verb
 
 from .bus.notices import Notices
 from .context import Context
-from .errors import FatalError, RetryableError
+from .errors import FatalError, PluginError, RetryableError
+from .guard import MAX_STUCK, GuardedSession, call, said
 from .limits import RateLimits
 from .orders.account import Account
 from .orders.reconcile import Reconciler
@@ -62,7 +63,8 @@ class Sessions:
         self._limits = limits
         self._state = state
         self._reconciler = reconciler
-        self._session: VenueSession | None = None
+        self._session: GuardedSession | None = None
+        self._stuck: set[asyncio.Task[Any]] = set()
         self._lost: asyncio.Future[None] | None = None
         self._degraded: tuple[Reason, str] | None = None
         self._resync = asyncio.Event()
@@ -123,8 +125,8 @@ class Sessions:
                 delays, attempt = reconnect_delays(), 0
                 continue
             except Exception as error:
-                log.exception("plugin failed", venue=self.venue)
-                text = f"{type(error).__name__}: {error}"
+                log.exception("plugin failed", venue=self.venue, plugin=self._spec.name)
+                text = str(error) if isinstance(error, PluginError) else said(error)
                 ended = RetryableError(text, retry_after=INTERNAL_PAUSE, reason=Reason.INTERNAL)
                 was_ready = self._was_ready
             except asyncio.CancelledError:
@@ -156,7 +158,7 @@ class Sessions:
             self.venue, self._config, self._accounts, self._outbox, self._notices, self._limits, self.counts,
             on_degraded=self._on_degraded, on_recovered=self._on_recovered, on_resync=self._on_resync,
         )  # fmt: skip
-        session = self._spec.create(context)
+        session = self._create(context)
         running: asyncio.Task[None] | None = None
         try:
             try:
@@ -171,6 +173,17 @@ class Sessions:
             return self._was_ready
         finally:
             await self._end(session, running, lost, context)
+
+    def _create(self, context: Context) -> GuardedSession:
+        if len(self._stuck) >= MAX_STUCK:
+            raise FatalError(
+                f"{len(self._stuck)} calls into plugin {self._spec.name} never ended although they were canceled; "
+                'only a restart of the bridge ends them (isolation = "process" keeps them apart)',
+                reason=Reason.INTERNAL,
+            )
+        who = f"plugin {self._spec.name}"
+        made = call(who, "create", self._spec.create, context)
+        return call(who, "create", GuardedSession, self._spec.name, self.venue, made, self._stuck)  # type: ignore[no-any-return]
 
     async def _while_running(self, session: VenueSession, running: asyncio.Task[None]) -> None:
         keeper = asyncio.create_task(self._keep_reconciled(session), name=f"{self.venue}-reconcile")
@@ -242,7 +255,7 @@ class Sessions:
 
     async def _end(
         self,
-        session: VenueSession,
+        session: GuardedSession,
         running: asyncio.Task[None] | None,
         lost: asyncio.Future[None],
         context: Context,
@@ -256,13 +269,15 @@ class Sessions:
         if running is not None and not running.done():
             running.cancel()
             await asyncio.wait({running}, timeout=CLOSE_TIMEOUT)
+            if not running.done():
+                session.abandon(running, "run")
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await session.close()
         except TimeoutError:
-            log.error("plugin did not close in time", venue=self.venue, seconds=CLOSE_TIMEOUT)
+            log.error("plugin did not close in time", venue=self.venue, plugin=self._spec.name, seconds=CLOSE_TIMEOUT)
         except Exception:
-            log.exception("plugin failed to close", venue=self.venue)
+            log.exception("plugin failed to close", venue=self.venue, plugin=self._spec.name)
         context.alive = False
         self._received_before += context.received
         self._context = None

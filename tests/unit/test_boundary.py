@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from venuebus.boundary import check_market, check_numbers
+from venuebus.boundary import check_event, check_market
 from venuebus_schemas import Book, Order, OrderStatus, OrderType, Quote, Side
 
 
@@ -19,12 +19,12 @@ def order(**fields: Any) -> Order:
 @pytest.mark.parametrize("number", [1.5, 1, "1e3", "NaN", "", "1,000", " 1", "+1", ".5", "5."])
 def test_numbers_that_are_no_decimal_text_are_refused_by_name(number: Any) -> None:
     with pytest.raises(ValueError, match="price must be decimal text"):
-        check_numbers(order(price=number))
+        check_event(order(price=number))
 
 
 @pytest.mark.parametrize("number", ["0", "-3.5", "60000.50", None])
 def test_decimal_text_and_absence_pass(number: Any) -> None:
-    check_numbers(order(price=number))
+    check_event(order(price=number))
 
 
 def test_market_data_is_held_to_the_same_at_the_first_event_of_a_subject() -> None:

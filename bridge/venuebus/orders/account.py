@@ -23,7 +23,7 @@ from venuebus_schemas import (
     decode_event,
 )
 
-from ..boundary import check_numbers
+from ..boundary import check_event
 from ..bus.claim import Claim
 from ..bus.journal import Checkpoint, Journal
 from ..bus.ledger import Ledger
@@ -91,7 +91,7 @@ class Account:
         Raises:
             ValueError: an event that names nothing (an order without any id, an unknown kind), or a bad number.
         """
-        check_numbers(event)
+        check_event(event)
         kind = str(event.__struct_config__.tag)
         self.heard[kind] = self.heard.get(kind, 0) + 1
         if isinstance(event, Order):

@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import structlog
 from venuebus_schemas import AnyCommand, Order, Reason
 
-from ..errors import CommandRejected, NotSent, OutcomeUnknown
+from ..errors import CommandRejected, NotSent, OutcomeUnknown, PluginError
+from ..guard import GRACE, said
 from ..venue import Accepted, SupportsOrders
 
+log = structlog.get_logger("venuebus.orders")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -75,12 +78,15 @@ class Attempt:
             raise
         except Exception as error:
             # Unplanned is unknown: the plugin's own fault proves nothing about the venue.
-            raise OutcomeUnknown(f"{type(error).__name__}: {error}", reason=Reason.INTERNAL) from error
+            text = str(error) if isinstance(error, PluginError) else said(error)
+            raise OutcomeUnknown(text, reason=Reason.INTERNAL) from error
         finally:
             self._over = True  # whatever the plugin still does with it, nothing goes out any more
             if not task.done():
                 task.cancel()
-                await asyncio.wait({task}, timeout=1.0)
+                await asyncio.wait({task}, timeout=GRACE)
+                if not task.done():
+                    log.error("plugin ignores that execute() was canceled", command=self.command.command_id)
 
     async def _watch(
         self,

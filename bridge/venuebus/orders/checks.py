@@ -19,6 +19,7 @@ from venuebus_schemas import (
 )
 
 from ..errors import CommandRejected
+from ..guard import call
 from ..venue import Capabilities, Interceptor
 
 DEFAULT_LIFE_NS = 5_000_000_000  # a submit or amend without expires_at is not executed later than this
@@ -102,14 +103,16 @@ def intercept(interceptors: tuple[Interceptor, ...], command: AnyCommand, venue:
         CommandRejected: one refused it, or failed, which refuses it too.
     """
     for interceptor in interceptors:
+        who = f"interceptor {interceptor.name}"
         try:
-            interceptor.check(command, venue, account)
+            said = call(who, "check", interceptor.check, command, venue, account)
         except CommandRejected:
             raise
         except Exception as error:
-            raise CommandRejected(
-                Reason.INTERNAL, f"interceptor {interceptor.name} failed: {type(error).__name__}: {error}"
-            ) from error
+            raise CommandRejected(Reason.INTERNAL, f"{who} failed: {error}") from error
+        if said is not None:  # whatever that means, it is not "let it pass"
+            text = f"{who} failed: check() returned {type(said).__name__}; it must return nothing, or raise"
+            raise CommandRejected(Reason.INTERNAL, text)
 
 
 class Observers:
@@ -129,7 +132,7 @@ class Observers:
         """Show ``event`` to every observer that still works."""
         for observer in tuple(self.active):
             try:
-                observer.observe(event, event.venue)  # type: ignore[attr-defined]
+                call("observer", "observe", observer.observe, event, event.venue)  # type: ignore[attr-defined]
             except Exception as error:  # noqa: BLE001 - an observer must not hurt what it observes
                 count = self._failures[id(observer)] = self._failures.get(id(observer), 0) + 1
                 if count >= self.FAILURES:

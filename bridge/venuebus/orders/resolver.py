@@ -190,15 +190,13 @@ class Resolver:
                 return None
             async with asyncio.timeout(15):
                 found = await current[0].lookup(job.account, order_key_of(job))
+            return True if found is None else not self._found(job, found)
         except (RetryableError, CommandRejected, TimeoutError, OSError) as error:
             log.debug("look-up without an answer", command=job.command_id, error=str(error))
             return None
         except Exception:
             log.exception("plugin failed to look an order up", venue=self.venue, command=job.command_id)
             return None
-        if found is None:
-            return True
-        return not self._found(job, found)
 
     async def _ask_for_all(self, job: Job, command: CancelAll, session: object) -> bool | None:
         if not isinstance(session, SupportsSnapshot):
