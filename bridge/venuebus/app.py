@@ -7,16 +7,17 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
+from prometheus_client.core import Metric
 from venuebus_schemas import SessionState, Subjects
 
 from . import __version__
-from .bus.connection import HIGH_WATER, Connection
+from .bus.connection import Connection
 from .bus.embedded import EmbeddedServer, ServerOptions, default_store_dir
 from .bus.hooks import HookStore
 from .bus.options import connect_options, renewal
@@ -25,9 +26,10 @@ from .bus.streams import StreamNames, ensure_stream, hooks_config, retained_conf
 from .changes import Changes, Reloader, compare
 from .config import BridgeConfig
 from .errors import BusError, ConfigError
-from .fleet import Fleet, Ground, RunningVenue
+from .fleet import Fleet, Ground, MarketLink, RunningVenue
 from .health import register_metrics
 from .http import HttpServer
+from .isolation.venue import IsolatedVenue
 from .logs import set_level
 from .metrics import Metrics
 from .orders.checks import Observers
@@ -45,19 +47,6 @@ if TYPE_CHECKING:
 GOOD = frozenset({SessionState.READY, SessionState.STANDBY})
 BEAT = 0.5  # seconds between two heartbeats of the loop
 DEAD = 15.0  # seconds without a heartbeat after which /livez says so
-
-
-class MarketLink:
-    """Market data's way out: core NATS on a connection of its own."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._client = connection.data
-        self.publish = connection.data.publish
-
-    @property
-    def is_congested(self) -> bool:
-        """Tell whether NATS is away, or behind by more than the client should hold."""
-        return not self._client.is_connected or self._client.pending_data_size > HIGH_WATER
 
 
 class Bridge:
@@ -99,6 +88,7 @@ class Bridge:
         self.loop_lag = 0.0
         self._lags = self.metrics.histogram("loop_lag_seconds", "How late the event loop wakes up")
         register_metrics(self.metrics, self)
+        self.metrics.add(self._isolated)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[str] | None = None
         self._stopping = asyncio.Event()
@@ -282,19 +272,24 @@ class Bridge:
             log.error("venue goes on as it was, it did not end; restart the bridge to change it", venue=name)
         for name in {*changes.removed, *changes.changed} - kept:
             self.ingress.close(name)
+        set_level(config.log.level)
+        self.config = self._merged(config, kept)
         for name in fresh.keys() - kept:
             self.ingress.open(doors[name])
             if self._orphans is not None:
                 self._orphans.serve(name)
             self.fleet.start(name, fresh[name])
-        set_level(config.log.level)
+
+    def _merged(self, config: BridgeConfig, kept: set[str]) -> BridgeConfig:
+        """Return ``config`` without what cannot change now: fixed tables, and the venues ``kept``."""
         old = self.config
-        self.config = msgspec.structs.replace(
+        return msgspec.structs.replace(
             old,
             venues={**config.venues, **{name: old.venues[name] for name in kept}},
             run=config.run,
             log=msgspec.structs.replace(old.log, level=config.log.level),
             files=config.files,
+            tables=config.tables.keeping("bus", "http", "tracing", of=old.tables),
         )
 
     def _tell(self, changes: Changes, config: BridgeConfig) -> None:
@@ -311,7 +306,16 @@ class Bridge:
 
     def _make(self, name: str, config: VenueConfig) -> RunningVenue:
         assert self._ground is not None
-        return self._ground.runner(name, config, self.plugins.venue_state_changed)
+        told = self.plugins.venue_state_changed
+        if config.isolation == "process":
+            url = self.server.url if self.server is not None else None
+            return IsolatedVenue(name, config, self.config.tables, self._ground, url, told)
+        return self._ground.runner(name, config, told)
+
+    def _isolated(self) -> Iterator[Metric]:
+        for venue in self.fleet.venues.values():
+            if isinstance(venue, IsolatedVenue):
+                yield from venue.families()
 
     @property
     def venues(self) -> dict[str, VenueRunner]:

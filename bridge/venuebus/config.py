@@ -24,11 +24,47 @@ from .settings import RunConfig as RunConfig
 from .settings import TlsConfig as TlsConfig
 from .settings import TracingConfig as TracingConfig
 from .settings import listen_address as listen_address
-from .tables import TableReader, did_you_mean
+from .tables import TableReader, did_you_mean, is_reference
 from .venue import VenueConfig, VenueSpec
 
 if TYPE_CHECKING:
     from .plugins import RefusedPlugin
+
+
+LEAST_MEMORY = 96 * 1024**2  # bytes that an isolated venue may be limited to
+
+
+class Tables:
+    """The configuration as it was read, for the process of an isolated venue; what is secret in it is not shown."""
+
+    def __init__(self, data: Mapping[str, Any] | None = None, folder: Path | None = None) -> None:
+        self.data: Mapping[str, Any] = data if data is not None else {}
+        self.folder = folder if folder is not None else Path()
+
+    def __repr__(self) -> str:
+        return f"<tables {', '.join(self.data)}>"
+
+    def of(self, venue: str) -> dict[str, Any]:
+        """Return the tables that one venue's process needs."""
+        common = {name: self.data[name] for name in ("bus", "log", "tracing") if name in self.data}
+        return {**common, "venues": {venue: self.data["venues"][venue]}}
+
+    def variables_of_others(self, venue: str) -> set[str]:
+        """Return the environment variables that only other venues' tables refer to."""
+        return set(_variables(self.data)) - set(_variables(self.of(venue)))
+
+    def keeping(self, *names: str, of: Tables) -> Tables:
+        """Return these tables with those called ``names`` as they stand in ``of``."""
+        kept = {name: of.data[name] for name in names if name in of.data}
+        return Tables({**{name: table for name, table in self.data.items() if name not in names}, **kept}, self.folder)
+
+
+def _variables(value: object) -> Iterable[str]:
+    if is_reference(value) and "env" in value:
+        yield value["env"]
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _variables(item)
 
 
 class BridgeConfig(msgspec.Struct, kw_only=True, frozen=True):
@@ -45,6 +81,7 @@ class BridgeConfig(msgspec.Struct, kw_only=True, frozen=True):
     venues: dict[str, VenueConfig] = {}
     source: str = "the configuration"
     files: tuple[Path, ...] = ()
+    tables: Tables = Tables()
 
 
 def load_config(
@@ -101,7 +138,9 @@ def build_config(
             reader.mistake(f"venues.{name}", "this venue calls us: http.listen must not be empty")
     if reader.mistakes:
         raise ConfigError("\n".join(f"{source}: {path}: {text}" for path, text in reader.mistakes))
-    return BridgeConfig(**built, venues=venues, source=source, files=tuple(reader.files))
+    return BridgeConfig(
+        **built, venues=venues, source=source, files=tuple(reader.files), tables=Tables(data, reader.folder)
+    )
 
 
 def _venues(
@@ -168,7 +207,11 @@ def _venue_mistakes(spec: VenueSpec[Any], config: VenueConfig, table: Mapping[st
         text = getattr(config, key)
         if text is not None and not _is_positive_decimal(text):
             yield key, 'expected a positive decimal number as text, such as "0.5"'
-    for key in ("request_timeout", "reconcile_interval", "max_orders_per_second", "resolve_answers"):
+    if config.max_memory is not None and config.isolation != "process":
+        yield "max_memory", 'only with isolation = "process"'
+    if config.max_memory is not None and config.max_memory < LEAST_MEMORY:
+        yield "max_memory", f"expected bytes, {LEAST_MEMORY} at least: Python and the bridge alone take nearly that"
+    for key in ("request_timeout", "reconcile_interval", "max_orders_per_second", "resolve_answers", "max_blocked"):
         number = getattr(config, key)
         if number is not None and not 0 < number < float("inf"):
             yield key, "expected a number above 0"

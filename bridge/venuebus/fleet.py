@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 from venuebus_schemas import SessionState, Subjects
 
-from .bus.connection import Connection
+from .bus.connection import HIGH_WATER, Connection
 from .bus.streams import StreamNames
 from .config import BusConfig
 from .metrics import Metrics
@@ -29,6 +29,19 @@ log = structlog.get_logger("venuebus")
 
 STOP_TIMEOUT = 9.0  # seconds for a venue to drain
 CANCEL_TIMEOUT = 1.0  # seconds for what was canceled because it did not
+
+
+class MarketLink:
+    """Market data's way out: core NATS on a connection of its own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._client = connection.data
+        self.publish = connection.data.publish
+
+    @property
+    def is_congested(self) -> bool:
+        """Tell whether NATS is away, or behind by more than the client should hold."""
+        return not self._client.is_connected or self._client.pending_data_size > HIGH_WATER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +65,7 @@ class Ground:
         """Make what runs a venue in this event loop."""
         return VenueRunner(
             name, self.plugins.specs[config.plugin], config, self.bus, self.connection, self.link, self.names,
-            self.subjects, self.owner, self.spool_dir, interceptors=self.interceptors, observers=self.observers,
+            self.subjects, self.owner, self.spool_dir, interceptors=(*self.plugins.gates(name, config), *self.interceptors), observers=self.observers,
             told=told, metrics=self.metrics, tracing=self.tracing,
         )  # fmt: skip
 

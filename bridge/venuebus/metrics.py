@@ -85,6 +85,7 @@ class Metrics:
         self._many: dict[str, tuple[_Family[object], Gauges]] = {}
         self._histograms: dict[str, _Family[Histogram]] = {}
         self._names: dict[str, tuple[Kind, tuple[str, ...]]] = {}
+        self._others: list[Callable[[], Iterable[Metric]]] = []
         self._adding = threading.RLock()  # for cells that appear during a scrape; adding to a cell needs no lock
         self._registry = CollectorRegistry()
         self._registry.register(_Export(self))
@@ -132,9 +133,24 @@ class Metrics:
         with self._adding:
             self._many[name] = (_Family(kind, help, tuple(labels)), read)
 
+    def add(self, read: Callable[[], Iterable[Metric]]) -> None:
+        """Export what another process counts, too: ``read`` yields families at each scrape, which join ours by name."""
+        self._others.append(read)
+
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the exposition text and its content type, in the format that ``accept`` asks for."""
         return render(self._registry, accept)
+
+    def joined(self) -> Iterable[Metric]:
+        """Return everything as it is now, with what other processes count."""
+        families = {family.name: family for family in self.families()}
+        for read in self._others:
+            for other in self._read("", lambda read=read: list(read())) or ():  # type: ignore[misc]
+                family = families.setdefault(other.name, other)
+                if family is not other and family.type == other.type:
+                    family.samples.extend(other.samples)
+                    getattr(family, "sparse", {}).update(getattr(other, "sparse", {}))
+        return families.values()
 
     def families(self) -> Iterator[Metric]:
         """Yield everything as it is now."""
@@ -207,7 +223,7 @@ class _Export(Collector):
         info = GaugeMetricFamily(f"{PREFIX}build_info", "What runs here", labels=("version", "python"))
         info.add_metric((_version(), platform.python_version()), 1)
         yield info
-        yield from self._metrics.families()
+        yield from self._metrics.joined()
 
 
 def _version() -> str:

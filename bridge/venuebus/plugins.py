@@ -25,6 +25,7 @@ from venuebus_schemas.subjects import NAME
 from . import hookspecs
 from .errors import PluginError
 from .hookspecs import PROJECT
+from .quality import Quality, TierGate, find_report, judge, shortfall
 from .tables import did_you_mean
 from .venue import CONTRACT_VERSION, Capabilities, Interceptor, Observer, VenueConfig, VenueSpec
 
@@ -49,6 +50,7 @@ class LoadedPlugin:
     contract: int = CONTRACT_VERSION
     output: str = ""
     hooks: pluggy.PluginManager = field(repr=False)
+    reports: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +66,29 @@ class RefusedPlugin:
 
 @dataclass(frozen=True)
 class Plugins:
-    """What is installed: ``specs`` by venue kind, the plugins in use and the refused ones, each sorted by name."""
+    """What is installed: ``specs`` by venue kind, the plugins in use and the refused ones, each sorted by name.
+
+    ``quality`` is what the reports that they ship make of them, by venue kind.
+    """
 
     specs: Mapping[str, VenueSpec[Any]]
     loaded: tuple[LoadedPlugin, ...]
     refused: tuple[RefusedPlugin, ...]
+    quality: Mapping[str, Quality] = field(default_factory=dict)
+
+    def gates(self, venue: str, config: VenueConfig) -> tuple[Interceptor, ...]:
+        """Return what keeps orders from a venue whose plugin is below its ``min_tier``."""
+        text = shortfall(venue, config, self.quality.get(config.plugin))
+        return () if text is None else (TierGate(text),)
+
+    def needed_for(self, kind: str) -> list[str]:
+        """Return the names of the plugins that a venue of ``kind`` needs: its own, and those that see its messages."""
+        look = ("venuebus_register_interceptors", "venuebus_register_observers")
+        return [
+            plugin.name
+            for plugin in self.loaded
+            if kind in plugin.venues or any(getattr(plugin.hooks.hook, name).get_hookimpls() for name in look)
+        ]
 
     def interceptors(self, config: BridgeConfig) -> tuple[Interceptor, ...]:
         """Return every plugin's interceptors, lowest ``order`` first.
@@ -130,7 +150,8 @@ def load_plugins(modules: Iterable[object] = (), *, installed: bool = True) -> P
         output = io.StringIO()
         try:
             with _captured(output):
-                hooks, specs = _load(candidate)
+                plugin_object = candidate.load()
+                hooks, specs = _load(candidate, plugin_object)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the guard around foreign code
             refused.append(candidate.refuse(_reason(error)))
             continue
@@ -142,6 +163,7 @@ def load_plugins(modules: Iterable[object] = (), *, installed: bool = True) -> P
             contract=max((spec.contract for spec in specs), default=CONTRACT_VERSION),
             output=output.getvalue(),
             hooks=hooks,
+            reports={spec.name: find_report(plugin_object, spec.name) for spec in specs},
         )
         loaded.append((plugin, specs))
     kept = _without_rivals(loaded, refused)
@@ -149,6 +171,11 @@ def load_plugins(modules: Iterable[object] = (), *, installed: bool = True) -> P
         {spec.name: spec for _, specs in kept for spec in specs},
         tuple(sorted((plugin for plugin, _ in kept), key=lambda plugin: plugin.name)),
         tuple(sorted(refused, key=lambda plugin: plugin.name)),
+        {
+            spec.name: judge(plugin.reports.get(spec.name), spec, plugin.distribution, plugin.version)
+            for plugin, specs in kept
+            for spec in specs
+        },
     )
 
 
@@ -188,8 +215,7 @@ def _installed(refused: list[RefusedPlugin]) -> list[_Candidate]:
     return found
 
 
-def _load(candidate: _Candidate) -> tuple[pluggy.PluginManager, list[VenueSpec[Any]]]:
-    plugin = candidate.load()
+def _load(candidate: _Candidate, plugin: object) -> tuple[pluggy.PluginManager, list[VenueSpec[Any]]]:
     hooks = pluggy.PluginManager(PROJECT)
     hooks.add_hookspecs(hookspecs)
     try:

@@ -63,6 +63,16 @@ class VenueState:
             self._told(self.venue, state, text)
         self.wake()
 
+    def mirror(self, state: SessionState, text: str, reason: Reason | None, since_ns: int) -> None:
+        """Take over a state that the process which runs the venue has published and logged; only plugins are told."""
+        same = state is self.state and text == self.text
+        self.state, self.text, self.reason = state, text, reason
+        if not same:
+            self.since_ns = since_ns
+            self.changes += 1
+            self._told(self.venue, state, text)
+            self.wake()
+
     def wake(self) -> None:
         """Wake whoever waits for a change."""
         self._changed.set()

@@ -35,6 +35,10 @@ CONTRACT_VERSION = 1
 """The behaviour version of this file. A plugin names the one it was written for in `VenueSpec.contract`."""
 
 
+Tier = Literal["none", "bronze", "silver", "gold"]
+"""What a plugin's conformance report makes of it; see `venuebus.quality`."""
+
+
 class VenueConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The keys that every ``[venues.<name>]`` table has. A plugin's ``config_type`` inherits from it.
 
@@ -56,6 +60,10 @@ class VenueConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     max_orders_per_second: float | None = None
     price_collar: str | None = None
     allowed_symbols: tuple[str, ...] | None = None
+    min_tier: Tier = "none"
+    isolation: Literal["loop", "process"] = "loop"
+    max_memory: int | None = None
+    max_blocked: float = 5.0
 
     def account_names(self) -> tuple[str, ...]:
         """Aliases of the accounts that this venue trades; more than one only where a plugin overrides it."""

@@ -81,6 +81,7 @@ class VenueRunner:
         self.venue = venue
         self.spec = spec
         self.config = config
+        self.about: dict[str, Any] = {}  # what else `status` tells
         self.subjects = subjects
         self._bus = bus
         self._connection = connection
@@ -374,6 +375,7 @@ class VenueRunner:
         return {
             "venue": self.venue,
             "plugin": self.spec.name,
+            **self.about,
             "state": str(self.state.state),
             "reason": str(self.state.reason) if self.state.reason else None,
             "text": self.state.text or None,

@@ -139,6 +139,19 @@ class Lease:
         except (BusUnavailable, InDoubt, Refused):
             log.info("lease could not be given back, it will expire", account=self.account)
 
+    async def revoke(self) -> None:
+        """Give the lease back for an owner that is certainly dead; nothing happens if it does not hold it.
+
+        Raises:
+            BusUnavailable: NATS did not answer.
+        """
+        for _ in range(3):  # a renewal that it sent last may still arrive
+            current = await self._connection.last(self._names.state, self._key)
+            if current is None or "KV-Operation" in current[2] or current[1] != self.owner.encode():
+                return
+            self._revision = current[0]
+            await self.release()
+
     async def _put(self, expected: int, timeout: float | None = None) -> int:
         return await self._connection.store(
             self._key, self.owner.encode(), {EXPECT: str(expected), "Nats-TTL": f"{TTL}s"}, timeout=timeout
