@@ -10,7 +10,7 @@ EDITABLE := -e '.[embedded]' $(addprefix -e ./,$(PLUGINS))
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # pip's many lines as a short sign of life; its errors and warnings are on stderr, and stay.
 SHORT := sed -un -e 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p' -e 's/^Building editable for \([^ ]*\).*/  building \1/p'
-CODE := bridge schemas plugins tests docs/recipes
+CODE := bridge schemas plugins tests docs/recipes docs/site_pages.py
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -54,6 +54,17 @@ types: $(VENV)/.dev ## Strict types
 	@$(BIN)/mypy -p venuebus -p venuebus_schemas $(foreach plugin,$(PLUGINS),-p venuebus_$(notdir $(plugin)))
 	@$(BIN)/mypy docs/recipes/*.py
 
+# What builds the site.
+$(VENV)/.docs: $(VENV)/.dev
+	@echo "installing what builds the site …"
+	@$(PIP) install -q -c constraints.txt --group docs
+	@touch $@
+
+.PHONY: docs
+docs: $(VENV)/.docs ## The site in site/, strictly: a link or a name that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 .PHONY: bench
 bench: $(VENV)/.dev ## Speed and memory beside a plain relay, as a table and JSON
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -62,12 +73,16 @@ bench: $(VENV)/.dev ## Speed and memory beside a plain relay, as a table and JSO
 faults: $(VENV)/.dev ## Every fault by number and a random walk; writes docs/reliability.md
 	@$(BIN)/python -m tests.faults $(ARGS)
 
+.PHONY: failover
+failover: $(VENV)/.dev ## How long a takeover takes, over and over; writes docs/failover.md
+	@$(BIN)/python -m tests.faults.failover $(ARGS)
+
 .PHONY: soak
 soak: $(VENV)/.dev ## The tests that take minutes
 	@$(BIN)/pytest -m slow --timeout 1800 $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what the targets made
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench .faults build dist
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench .faults site build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find . -name '*.egg-info' -type d -prune -exec rm -rf {} +

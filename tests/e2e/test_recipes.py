@@ -85,13 +85,18 @@ async def orders(client: Client, count: int) -> list[Order]:
     return [await events.next(10) for _ in range(count)]
 
 
-async def test_the_readme_s_strategy_trades(world: World) -> None:
+async def test_the_readme_s_strategies_trade(world: World) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (code,) = (found for found in re.findall(r"```python\n(.*?)```", text, re.S) if "cmd.btse" in found)
-    assert ADDRESS in code
-    program = world.folder / "readme.py"
-    program.write_text(code.replace(ADDRESS, world.url))
-    quote, result = await world.run(sys.executable, program)
+    codes = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len(codes) == 2
+    printed = []
+    for number, code in enumerate(codes):
+        assert ADDRESS in code
+        program = world.folder / f"readme{number}.py"
+        program.write_text(code.replace(ADDRESS, world.url))
+        printed.append(await world.run(sys.executable, program))
+    ((typed,), (quote, result)) = printed
+    assert typed == "accepted None"
     assert "'type': 'quote'" in quote
     assert "'status': 'accepted'" in result
 

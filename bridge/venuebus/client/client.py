@@ -350,7 +350,11 @@ async def connect(
         on_missing: told about holes: in numberings, by slow readers, and those that the bridge tells.
         on_change: told when the connection is lost (false) and back (true).
         on_error: told what nats-py reports beside that: for a log, nothing has to be done about it.
-        credentials, nkey_seed, ca_file, inbox_prefix: the login; the prefix where your user may not read _INBOX.
+        name: what NATS shows of this connection.
+        credentials: file with a JWT and its seed.
+        nkey_seed: seed of an nkey.
+        ca_file: authority that signed the server's certificate.
+        inbox_prefix: where replies go, if your user may not read _INBOX.
         timeout: seconds for the first connection.
 
     Raises:

@@ -87,12 +87,12 @@ class SentCommand:
     def _doubt(self, why: str) -> CommandInDoubt:
         return in_doubt(self.venue, self.account, self.command_id, why, stored=True)
 
-    def take(self, result: Result) -> None:
+    def _take(self, result: Result) -> None:
         """Keep a result and wake who waits."""
         self.results.append(result)
         self._arrived.set()
 
-    def fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException) -> None:
         """Say that no further result can be read."""
         self._failed = error
         self._arrived.set()
@@ -125,11 +125,11 @@ class Results:
             await self._stream.close()
         finally:
             for waiting in list(self._sent.values()):
-                waiting.fail(why)
+                waiting._fail(why)
 
     def _hand_out(self, result: Result) -> None:
         if waiting := self._sent.get(result.command_id):
-            waiting.take(result)
+            waiting._take(result)
 
     async def close(self) -> None:
         """Stop reading; who still waits is told."""
