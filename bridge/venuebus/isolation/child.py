@@ -196,8 +196,7 @@ class Child:
         self._link.send(Report(state=self._state(runner), health=health, families=families))
 
     def _told(self, venue: str, state: SessionState, text: str) -> None:
-        if (runner := self.venues.get(venue)) is not None:
-            self._link.send(self._state(runner))
+        self._report()  # whole, so that nobody finds the new state beside old numbers
 
     @staticmethod
     def _state(runner: VenueRunner) -> State:
