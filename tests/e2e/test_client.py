@@ -25,8 +25,10 @@ from venuebus.client import (
     NotServed,
     PermissionDenied,
     RequestRefused,
+    Sequence,
     connect,
 )
+from venuebus.client.sequence import SUBJECTS
 from venuebus_schemas import (
     Balance,
     CommandError,
@@ -49,6 +51,7 @@ from venuebus_schemas import (
 
 from .bench import Bench, NatsServer
 from .rig import Link
+from .tokens import TokenServer
 
 MIB = 1024 * 1024
 STAMP: dict[str, Any] = {"venue": "toy", "ts_recv": 1_750_000_000_000_000_000, "epoch": 1}
@@ -76,6 +79,9 @@ class Writer:
 
     async def start(self) -> None:
         self.nats = await nats.connect(self.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)  # type: ignore[arg-type]
+        await self.streams()
+
+    async def streams(self) -> None:
         limits = {f"{name}_max_bytes": MIB for name in ("command", "account", "system", "dead")}
         for config in stream_configs(self.subjects, StreamNames(self.prefix), **limits):
             await self.nats.jetstream().add_stream(config)
@@ -169,6 +175,15 @@ async def test_holes_are_told_before_the_event_behind_them(writer: Writer) -> No
         await writer.quote(6)
         assert (await quotes.next(5)).seq == 6
         assert told[4:] == [Missing("md.toy.>", cause="venue", healed=True, text="reconnect")]
+
+
+def test_numberings_are_remembered_in_bounded_memory() -> None:
+    sequence = Sequence()
+    for number in range(SUBJECTS + 10):
+        assert sequence.check(f"o-{number}", quote(1)) is None
+    assert len(sequence._last) == SUBJECTS
+    assert sequence.check("o-0", quote(5)) is None, "forgotten: it begins anew"
+    assert sequence.check(f"o-{SUBJECTS}", quote(3)) == Missing(f"o-{SUBJECTS}", 1, 3)
 
 
 async def test_leaving_a_loop_over_market_data_ends_the_subscription(writer: Writer) -> None:
@@ -498,6 +513,28 @@ async def test_a_connection_that_is_over_for_good_ends_everything_that_waits(wri
         ):
             with pytest.raises((ConnectionClosed, CommandInDoubt, CommandNotSent), match="over for good"):
                 await asyncio.wait_for(call, 5)
+
+
+async def test_credentials_that_expire_in_use_end_everything_that_waits(tmp_path: Path) -> None:
+    server = TokenServer(tmp_path)
+    await server.start()
+    try:
+        admin = await nats.connect(server.url, user_credentials=str(server.credentials(tmp_path / "admin.creds")))
+        writer = Writer(server.url, "vb")
+        writer.nats = admin
+        await writer.streams()
+        file = server.credentials(tmp_path / "strategy.creds", lives=1)
+        async with connect(server.url, credentials=file) as client:
+            waiting = [client.order_events("toy").next(), client.quotes("toy", "X").next()]
+            ended = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 15)
+            assert [type(error) for error in ended] == [ConnectionClosed, ConnectionClosed]
+            assert "over for good: nats: user authentication expired" in str(ended[0]).casefold()
+        async with connect(server.url, credentials=server.credentials(file)) as client:
+            await writer.order(1)
+            assert numbers([await client.order_events("toy", history="all").next(5)]) == [1]
+        await admin.close()
+    finally:
+        server.kill()
 
 
 async def test_closing_the_client_ends_what_waits(writer: Writer) -> None:

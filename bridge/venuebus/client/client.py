@@ -299,15 +299,15 @@ class Client(Requests):
         self, venue: str, account: str, command_id: str, timeout: float | None, *, settled: bool
     ) -> Result:
         stream = self.events(Result, venue=venue, account=account, key=command_id, history="last")
-        async with stream:
-            try:
-                found = await stream.next(timeout)
+        try:
+            async with asyncio.timeout(timeout), stream:
+                found = await stream.next()
                 while settled and found.status == "unknown":
-                    found = await stream.next(timeout)
-            except TimeoutError:
-                why = f"no {'settling ' if settled else ''}result within {timeout:g} s"
-                raise in_doubt(venue, account, command_id, why, stored=False) from None
-            return found
+                    found = await stream.next()
+                return found
+        except TimeoutError:
+            why = f"no {'settling ' if settled else ''}result within {timeout:g} s"
+            raise in_doubt(venue, account, command_id, why, stored=False) from None
 
     async def _result(self, venue: str, command: AnyCommand, account: str, timeout: float) -> Result:
         deadline = time.monotonic() + timeout

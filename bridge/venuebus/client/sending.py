@@ -28,7 +28,7 @@ from venuebus_schemas import (
 
 from .errors import ClientError, CommandExists, CommandInDoubt, CommandNotSent, NoAnswer, NotServed, PermissionDenied
 from .events import EventStream
-from .link import Link, LinkLost, Offline
+from .link import Link, Offline
 
 WRONG_SEQUENCE = 10071
 ACK_TIMEOUT = 2.0  # seconds for one acknowledgment before the command is published again
@@ -154,15 +154,39 @@ class Sender:
 
         Raises:
             CommandError: the command breaks a rule of the contract; nothing was sent.
+            ValueError: venue or account is no subject token.
             CommandExists, CommandNotSent, CommandInDoubt, PermissionDenied: as they say.
         """
         check_command(command)
+        subject, data, headers = self._message(venue, account, command)
+        deadline, tried = time.monotonic() + timeout, False
+        why = f"the stream did not answer within {timeout:g} s"
+        while not tried or time.monotonic() < deadline:
+            try:
+                if await self._publish(subject, data, headers, deadline) or tried:
+                    return  # where it was there already: by our first attempt, whose answer was lost
+            except NoAnswer:
+                tried = True
+            except (NotServed, _Refused) as error:
+                if not tried:
+                    raise CommandNotSent(command.command_id, f"not sent: {error}") from error
+                await self._wait_for_link(deadline)
+            except ClientError as error:
+                if not tried and isinstance(error, PermissionDenied) and error.action == "publish":
+                    raise
+                why = str(error)
+                break
+            else:
+                text = f"not sent: a command with the id {command.command_id} was published before"
+                raise CommandExists(command.command_id, text)
+        raise in_doubt(venue, account, command.command_id, why, stored=False)
+
+    def _message(self, venue: str, account: str, command: AnyCommand) -> tuple[str, bytes, dict[str, str]]:
         verb = str(type(command).__struct_config__.tag)
         subject = self._subjects.command(venue, account, verb, command.command_id)
-        self._subjects.parse(subject)
+        self._subjects.parse(subject)  # a venue or account that is no token must not reach another subject
         if command.ts_sent is None:
             command = msgspec.structs.replace(command, ts_sent=time.time_ns())
-        data, deadline, tried = encode(command, self._encoding), time.monotonic() + timeout, False
         headers = {
             "Nats-Msg-Id": command.command_id,
             "Nats-Expected-Last-Subject-Sequence": "0",  # unlike the id's, this refusal means one thing only
@@ -170,32 +194,7 @@ class Sender:
             "Vb-Type": verb,
             "Vb-Schema": SCHEMA_VERSION,
         }
-        while True:
-            try:
-                if await self._publish(subject, data, headers, deadline):
-                    return
-                if tried:  # it is there: by our first attempt, whose answer was lost
-                    return
-                break
-            except Offline as error:
-                if not tried:
-                    raise CommandNotSent(command.command_id, f"not sent: {error}") from error
-                await self._wait_for_link(deadline)
-            except (NoAnswer, LinkLost):
-                tried = True
-            except (NotServed, _Refused) as error:
-                if not tried:
-                    raise CommandNotSent(command.command_id, f"not sent: {error}") from error
-                await self._wait_for_link(deadline)
-            except ClientError as error:
-                if isinstance(error, PermissionDenied) and error.action == "publish" and not tried:
-                    raise
-                raise in_doubt(venue, account, command.command_id, str(error), stored=False) from error
-            if time.monotonic() >= deadline:
-                why = f"the stream did not answer within {timeout:g} s"
-                raise in_doubt(venue, account, command.command_id, why, stored=False)
-        text = f"not sent: a command with the id {command.command_id} was published before"
-        raise CommandExists(command.command_id, text)
+        return subject, encode(command, self._encoding), headers
 
     async def _publish(self, subject: str, data: bytes, headers: dict[str, str], deadline: float) -> bool:
         """Return whether this attempt stored the command; false: it was there already."""
