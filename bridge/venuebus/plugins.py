@@ -7,11 +7,14 @@ an exception in one hook keeps the others from being called.
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib
 import inspect
 import io
+import itertools
 import os
-import traceback
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -24,6 +27,7 @@ from venuebus_schemas.subjects import NAME
 
 from . import hookspecs
 from .errors import PluginError
+from .guard import call, said, shortened
 from .hookspecs import PROJECT
 from .quality import Quality, TierGate, find_report, judge, shortfall
 from .tables import did_you_mean
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from .config import BridgeConfig
 
 OLDEST_CONTRACT = 1
+MAX_FOUND = 1000  # what one hook may return
 LIMIT_VARIABLE = "VENUEBUS_PLUGINS"
 _PREFIX = "venuebus_"
 _HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(_PREFIX))
@@ -41,7 +46,7 @@ log = structlog.stdlib.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedPlugin:
-    """A plugin in use. ``output`` is what it printed while it was loaded, which no plugin should."""
+    """A plugin in use. ``output`` is what it printed while it was loaded, and ``seconds`` how long that took."""
 
     name: str
     distribution: str
@@ -49,6 +54,7 @@ class LoadedPlugin:
     venues: tuple[str, ...] = ()
     contract: int = CONTRACT_VERSION
     output: str = ""
+    seconds: float = 0.0
     hooks: pluggy.PluginManager = field(repr=False)
     reports: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
 
@@ -100,14 +106,12 @@ class Plugins:
         found: list[Interceptor] = []
         for plugin in self.loaded:
             try:
-                with _captured(io.StringIO()):
-                    results = plugin.hooks.hook.venuebus_register_interceptors(config=config)
-                    made = _flat(results, "venuebus_register_interceptors")
+                made = _ask(plugin, "venuebus_register_interceptors", config)
                 for item in made:
                     _need(isinstance(getattr(item, "name", None), str), f"{item!r} has no name")
                     _need(isinstance(getattr(item, "order", None), int), f"interceptor {item.name!r} has no order")
-                    _need(callable(getattr(item, "check", None)), f"interceptor {item.name!r} has no check()")
-            except (Exception, SystemExit) as error:
+                    _need_plain(item, "check", f"interceptor {item.name!r}")
+            except Exception as error:
                 raise PluginError(f"{_label(plugin)}: no interceptors: {_reason(error)}") from error
             found += made
         return tuple(sorted(found, key=lambda item: (item.order, item.name)))
@@ -117,13 +121,11 @@ class Plugins:
         found: list[Observer] = []
         for plugin in self.loaded:
             try:
-                with _captured(io.StringIO()):
-                    results = plugin.hooks.hook.venuebus_register_observers(config=config)
-                    made = _flat(results, "venuebus_register_observers")
+                made = _ask(plugin, "venuebus_register_observers", config)
                 for item in made:
                     _need(isinstance(getattr(item, "name", None), str), f"{item!r} has no name")
-                    _need(callable(getattr(item, "observe", None)), f"observer {item.name!r} has no observe()")
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - the guard around foreign code
+                    _need_plain(item, "observe", f"observer {item.name!r}")
+            except Exception as error:  # noqa: BLE001 - the guard around foreign code
                 log.error("plugin goes without its observers", plugin=plugin.name, reason=_reason(error))
                 continue
             found += made
@@ -132,8 +134,9 @@ class Plugins:
     def venue_state_changed(self, venue: str, state: SessionState, reason: str) -> None:
         """Tell every plugin; one that fails is logged and keeps no other from hearing it."""
         for plugin in self.loaded:
+            tell = functools.partial(plugin.hooks.hook.venuebus_venue_state_changed, venue=venue, state=state)
             try:
-                plugin.hooks.hook.venuebus_venue_state_changed(venue=venue, state=state, reason=reason)
+                call(f"plugin {plugin.name}", "venuebus_venue_state_changed", lambda tell=tell: tell(reason=reason))
             except Exception:
                 log.exception("plugin failed in venuebus_venue_state_changed", plugin=plugin.name, venue=venue)
 
@@ -147,12 +150,15 @@ def load_plugins(modules: Iterable[object] = (), *, installed: bool = True) -> P
     loaded: list[tuple[LoadedPlugin, list[VenueSpec[Any]]]] = []
     refused: list[RefusedPlugin] = []
     for candidate in [*map(_given, modules), *(_installed(refused) if installed else ())]:
-        output = io.StringIO()
+        output, started = io.StringIO(), time.monotonic()
         try:
             with _captured(output):
                 plugin_object = candidate.load()
                 hooks, specs = _load(candidate, plugin_object)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the guard around foreign code
+                reports = {spec.name: find_report(plugin_object, spec.name) for spec in specs}
+        except KeyboardInterrupt:
+            raise  # a person's Ctrl-C, as far as anybody can tell
+        except BaseException as error:  # noqa: BLE001 - the guard around foreign code
             refused.append(candidate.refuse(_reason(error)))
             continue
         plugin = LoadedPlugin(
@@ -161,9 +167,10 @@ def load_plugins(modules: Iterable[object] = (), *, installed: bool = True) -> P
             version=candidate.version,
             venues=tuple(spec.name for spec in specs),
             contract=max((spec.contract for spec in specs), default=CONTRACT_VERSION),
-            output=output.getvalue(),
+            output=shortened(output.getvalue()),
+            seconds=time.monotonic() - started,
             hooks=hooks,
-            reports={spec.name: find_report(plugin_object, spec.name) for spec in specs},
+            reports=reports,
         )
         loaded.append((plugin, specs))
     kept = _without_rivals(loaded, refused)
@@ -208,10 +215,29 @@ def _installed(refused: list[RefusedPlugin]) -> list[_Candidate]:
     for entry in sorted(metadata.entry_points(group=PROJECT), key=lambda entry: entry.name):
         if wanted is None or entry.name in wanted:
             distribution, version = (entry.dist.name, entry.dist.version) if entry.dist is not None else ("", "")
-            found.append(_Candidate(name=entry.name, load=entry.load, distribution=distribution, version=version))
+            load = functools.partial(_entry, entry)
+            found.append(_Candidate(name=entry.name, load=load, distribution=distribution, version=version))
     for name in sorted((wanted or set()) - {candidate.name for candidate in found}):
         reason = f"{LIMIT_VARIABLE} names it, but no installed distribution has it"
         refused.append(RefusedPlugin(name=name, distribution="", reason=reason, claims=(name,)))
+    return found
+
+
+def _entry(entry: metadata.EntryPoint) -> object:
+    """Return what an entry point names, or say what is wrong with the entry point itself."""
+    label = f"its entry point {entry.name} = {entry.value!r}"
+    if entry.pattern.match(entry.value) is None:
+        raise PluginError(f"{label} must name a module, or module:attribute")
+    try:
+        found: object = importlib.import_module(entry.module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{entry.module}.".startswith(f"{error.name}."):
+            raise PluginError(f"{label} names the module {error.name}, which is not installed") from error
+        raise
+    for part in entry.attr.split(".") if entry.attr else ():
+        if not hasattr(found, part):
+            raise PluginError(f"{label} names {part!r}, which {entry.module} does not have")
+        found = getattr(found, part)
     return found
 
 
@@ -273,7 +299,22 @@ def check_spec(spec: object) -> None:
     except NameError as error:
         raise PluginError(f"{name}: the types of {config_type.__name__} cannot be read: {error}") from error
     _need(callable(spec.create), f"{name}: create is not callable")
+    for part in ("limits", "simulator", "webhook"):
+        given = getattr(spec, part)
+        _need(given is None or callable(given), f"{name}: {part} must be a function, got {type(given).__name__}")
+    _need(isinstance(spec.summary, str), f"{name}: summary must be text, got {type(spec.summary).__name__}")
     _need(isinstance(spec.capabilities, Capabilities), f"{name}: capabilities must be a venuebus.Capabilities")
+    _check_capabilities(name, spec.capabilities)
+
+
+def _check_capabilities(name: str, capabilities: Capabilities) -> None:
+    """Refuse fields of another type than their default has: nobody else looks before an order needs them."""
+    for known in msgspec.structs.fields(Capabilities):
+        value, default = getattr(capabilities, known.name), getattr(Capabilities(), known.name)
+        kinds: Any = {frozenset: (frozenset, set), float: (float, int)}.get(type(default), type(default))
+        right = isinstance(value, kinds) and isinstance(value, bool) == isinstance(default, bool)
+        expected = type(default).__name__
+        _need(right, f"{name}: capabilities.{known.name} must be a {expected}, got {type(value).__name__}")
 
 
 def _without_rivals(
@@ -312,8 +353,21 @@ def _flat(results: list[Any], hook: str) -> list[Any]:
     for result in results:
         if isinstance(result, str | bytes | Mapping) or not isinstance(result, Iterable):
             raise PluginError(f"{hook} must return a list, got {type(result).__name__}")
-        found += result
+        found += itertools.islice(result, MAX_FOUND + 1)
+        _need(len(found) <= MAX_FOUND, f"{hook} returned more than {MAX_FOUND} items")
     return found
+
+
+def _ask(plugin: LoadedPlugin, hook: str, config: BridgeConfig) -> list[Any]:
+    with _captured(io.StringIO()):
+        asked = functools.partial(getattr(plugin.hooks.hook, hook), config=config)
+        return call(f"plugin {plugin.name}", hook, lambda: _flat(asked(), hook))  # type: ignore[no-any-return]
+
+
+def _need_plain(item: object, method: str, label: str) -> None:
+    function = getattr(item, method, None)
+    _need(callable(function), f"{label} has no {method}()")
+    _need(not inspect.iscoroutinefunction(function), f"{label}: {method}() must not be async")
 
 
 def _need(holds: bool, text: str) -> None:
@@ -325,20 +379,20 @@ def _label(plugin: LoadedPlugin) -> str:
     return f"{plugin.distribution} {plugin.version} ({plugin.name})" if plugin.distribution else plugin.name
 
 
-def _captured(output: io.StringIO) -> contextlib.redirect_stdout[io.StringIO]:
-    return contextlib.redirect_stdout(output)
+@contextlib.contextmanager
+def _captured(output: io.StringIO) -> Iterator[None]:
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        yield
 
 
 def _reason(error: BaseException) -> str:
     """Say in one line what went wrong and where."""
     if isinstance(error, PluginError):
-        return str(error)
+        return shortened(str(error), 500)
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"the library {error.name!r} is missing"
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({os.path.basename(error.filename or '?')}, line {error.lineno})"
     if isinstance(error, SystemExit):
         return f"it tried to end the program (SystemExit: {error.code})"
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
+    return said(error)

@@ -71,6 +71,31 @@ REFUSED = {
     "syntax": ("def f(:", "SyntaxError: "),
     "exits": ("raise SystemExit(3)", "it tried to end the program (SystemExit: 3)"),
     "raises": ("1 / 0", "ZeroDivisionError: division by zero (vbtest_"),
+    "evil": (
+        "class Evil(BaseException):\n    pass\nraise Evil('no Exception')",
+        "Evil: no Exception (vbtest_",
+    ),
+    "canceled": ("import asyncio\nraise asyncio.CancelledError", "CancelledError: "),
+    "unshowable": (
+        "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError\nraise Odd",
+        "Odd: it cannot even say what (vbtest_",
+    ),
+    "long": ("raise ValueError('x' * 1_000_000)", "ValueError: xxxxxx"),
+    "endless": (
+        "import itertools\nfrom venuebus import hookimpl\n@hookimpl\ndef venuebus_register_venues():\n"
+        "    return itertools.count()",
+        "venuebus_register_venues returned more than 1000 items",
+    ),
+    "limits": (
+        GOOD.replace("make({name!r})", "make({name!r}, limits=7)"),
+        "limits: limits must be a function, got int",
+    ),
+    "abilities": (
+        GOOD.replace("make({name!r})", "make({name!r})").replace(
+            "Capabilities()", "Capabilities(market_data=['quote'])"
+        ),
+        "abilities: capabilities.market_data must be a frozenset, got list",
+    ),
     "empty": ("x = 1", "it implements no hook; known: venuebus_register_venues"),
     "misspelt": (
         "from venuebus import hookimpl\n@hookimpl\ndef venuebus_register_venue():\n    return []",
@@ -79,7 +104,7 @@ REFUSED = {
     "unmarked": ("def venuebus_register_venues():\n    return []", "venuebus_register_venues lacks its @hookimpl"),
     "argument": (
         "from venuebus import hookimpl\n@hookimpl\ndef venuebus_register_venues(bridge):\n    return []",
-        "needs another venuebus: ",
+        " does not hand over venuebus_register_venues(bridge)",
     ),
     "async": (
         "from venuebus import hookimpl\n@hookimpl\nasync def venuebus_register_venues():\n    return []",
@@ -124,6 +149,7 @@ def test_a_bad_plugin_is_refused_with_its_reason_and_stops_no_other(site, monkey
     [refused] = plugins.refused
     assert refused.reason.startswith(reason), refused.reason
     assert "\n" not in refused.reason
+    assert len(refused.reason) < 700
     assert (refused.name, refused.distribution, refused.version) == (entry, f"vbtest-{entry}", "1.2")
     assert list(plugins.specs) == ["zz-good"]
 
@@ -141,7 +167,25 @@ def test_an_entry_point_without_its_module_is_refused(site, monkeypatch):
     site.install("toy", GOOD)
     next(site.folder.glob("vbtest_*.py")).unlink()
     [refused] = site.load(monkeypatch).refused
-    assert refused.reason.startswith("the library 'vbtest_0")
+    assert refused.reason.startswith("its entry point toy = 'vbtest_0_")
+    assert refused.reason.endswith("which is not installed")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("vbtest_0_nowhere", "names the module vbtest_0_nowhere, which is not installed"),
+        ("vbtest_0_nowhere.deeper:plugin", "names the module vbtest_0_nowhere, which is not installed"),
+        ("json:no_such_name", "names 'no_such_name', which json does not have"),
+        ("json:dumps", "it implements no hook"),
+        ("not a module!", "must name a module, or module:attribute"),
+    ],
+)
+def test_a_wrong_entry_point_is_told_as_such(site, monkeypatch, value, reason):
+    site.install("toy", GOOD)
+    next(site.folder.glob("*.dist-info/entry_points.txt")).write_text(f"[venuebus]\ntoy = {value}\n")
+    [refused] = site.load(monkeypatch).refused
+    assert reason in refused.reason
 
 
 def test_two_plugins_for_one_venue_are_both_refused_by_name(site, monkeypatch):
@@ -157,10 +201,10 @@ def test_two_plugins_for_one_venue_are_both_refused_by_name(site, monkeypatch):
     assert all("same" in plugin.claims for plugin in plugins.refused)
 
 
-def test_what_a_plugin_prints_while_it_is_loaded_is_kept_from_stdout(site, monkeypatch, capsys):
-    site.install("toy", "print('at import')" + GOOD + "print('later')\n")
+def test_what_a_plugin_prints_while_it_is_loaded_is_kept_for_itself(site, monkeypatch, capsys):
+    site.install("toy", "print('at import')" + GOOD + "import sys\nprint('later', file=sys.stderr)\n")
     [loaded] = site.load(monkeypatch).loaded
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", "")
     assert loaded.output == "at import\nlater\n"
 
 
@@ -220,6 +264,15 @@ class Guarding(Plugin):
         return [Guard(f"{self.__name__}-eye", 0)]
 
 
+class Coroutines(Plugin):
+    @hookimpl
+    def venuebus_register_interceptors(self, config):
+        class Later(Guard):
+            async def check(self, command: object, venue: str, account: str) -> None: ...
+
+        return [Later("later", 1)]
+
+
 class Broken(Plugin):
     @hookimpl
     def venuebus_register_interceptors(self, config):
@@ -252,8 +305,30 @@ def test_interceptors_come_in_their_order_across_plugins():
 
 
 def test_a_plugin_without_its_interceptors_keeps_the_bridge_from_starting():
-    with pytest.raises(PluginError, match=r"bad: no interceptors: KeyError: 'limits'"):
+    with pytest.raises(PluginError, match=r"bad: no interceptors: .* raised KeyError: 'limits'"):
         load(Guarding("a"), Broken("bad")).interceptors(BridgeConfig())
+
+
+def test_an_interceptor_that_nobody_would_await_keeps_the_bridge_from_starting():
+    with pytest.raises(PluginError, match=r"interceptor 'later': check\(\) must not be async"):
+        load(Coroutines("bad")).interceptors(BridgeConfig())
+
+
+@pytest.mark.parametrize("how", [SystemExit(3), KeyboardInterrupt()])
+def test_a_hook_that_ends_the_program_does_not(how):
+    class Ending(Plugin):
+        @hookimpl
+        def venuebus_venue_state_changed(self, venue, state, reason):
+            raise how
+
+        @hookimpl
+        def venuebus_register_observers(self, config):
+            raise how
+
+    plugins = load(Ending("bad"), last := Plugin("z"))
+    plugins.venue_state_changed("btse", SessionState.READY, "")
+    assert len(last.told) == 1
+    assert plugins.observers(BridgeConfig()) == ()
 
 
 def test_a_plugin_without_its_observers_is_logged_and_the_others_go_on():
