@@ -21,7 +21,7 @@ from venuebus import hookspecs
 from venuebus.cli import COMMANDS
 from venuebus.config import build_config
 from venuebus.plugins import load_plugins
-from venuebus.settings import BusConfig, HttpConfig, LogConfig
+from venuebus.settings import BusConfig, HttpConfig, LogConfig, TracingConfig
 from venuebus.testing import RecordingContext
 from venuebus.venue import VenueConfig
 from venuebus_schemas import COMMAND_TYPES, EVENT_TYPES, AccountEvent, Command, Quote, Reason
@@ -192,9 +192,9 @@ def test_the_example_configuration_loads(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_every_key_that_the_bridge_reads_is_documented() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    for struct in (BusConfig, HttpConfig, LogConfig, VenueConfig):
+    for struct in (BusConfig, HttpConfig, LogConfig, TracingConfig, VenueConfig):
         for key in struct.__struct_fields__:
-            assert re.search(rf"`(http\.|log\.)?{key}`", text), f"docs/configuration.md lacks {key}"
+            assert re.search(rf"`(http\.|log\.|tracing\.)?{key}`", text), f"docs/configuration.md lacks {key}"
 
 
 async def test_the_example_venue_of_the_documents_loads_and_publishes() -> None:

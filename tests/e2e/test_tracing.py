@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 import structlog
 from venuebus.app import Bridge
-from venuebus.config import BridgeConfig, TracingConfig
+from venuebus.config import BridgeConfig, TracingConfig, build_config
 from venuebus.errors import ConfigError
 from venuebus.logs import setup_logging
 from venuebus.plugins import load_plugins
@@ -310,3 +310,16 @@ def test_tracing_without_the_extra_says_which_extra(monkeypatch: pytest.MonkeyPa
     bridge = Bridge(BridgeConfig(tracing=TracingConfig(enabled=True)), load_plugins([], installed=False))
     with pytest.raises(ConfigError, match=r"venuebus\[otel\]"):
         asyncio.run(bridge.start())
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ({"endpoint": "127.0.0.1:4318"}, "tracing.endpoint: expected an OTLP collector's address"),
+        ({"sample": 1.5}, "tracing.sample"),
+        ({"exporter": "x"}, "tracing.exporter: unknown key"),
+    ],
+)
+def test_a_table_that_cannot_work_names_the_key(table: dict[str, object], why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        build_config({"tracing": table, "venues": {}}, {})

@@ -163,6 +163,10 @@ class Resolver:
         claimed = _claimed_at(job)
         agreeing, interval = 0, self._policy.interval
         while (job.account, job.command_id) in self._outcomes.unresolved:
+            if self._gate.session() is None:
+                agreeing = 0
+                await self._gate.changed()  # the first question goes out with the connection, not an interval later
+                continue
             answer = await self._ask(job)
             if answer is None:
                 agreeing = 0
@@ -181,7 +185,6 @@ class Resolver:
         """Return ``None`` for no answer, ``True`` for one that agrees with "had no effect", ``False`` when settled."""
         current = self._gate.session()
         if current is None:
-            await self._gate.changed()
             return None
         try:
             if isinstance(job.command, CancelAll):
