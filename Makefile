@@ -69,6 +69,10 @@ docs: $(VENV)/.docs ## The site in site/, strictly: a link or a name that leads 
 bench: $(VENV)/.dev ## Speed and memory beside a plain relay, as a table and JSON
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: conformance
+conformance: $(VENV)/.dev ## Hold every plugin to the contract, and write the reports that they ship
+	@$(BIN)/pytest plugins/*/tests/test_*_contract.py --venuebus-report package $(ARGS)
+
 .PHONY: faults
 faults: $(VENV)/.dev ## Every fault by number and a random walk; writes docs/reliability.md
 	@$(BIN)/python -m tests.faults $(ARGS)

@@ -63,9 +63,10 @@ class Ground:
 
     def runner(self, name: str, config: VenueConfig, told: Callable[[str, SessionState, str], None]) -> VenueRunner:
         """Make what runs a venue in this event loop."""
+        interceptors = (*self.plugins.gates(name, config), *self.interceptors)
         return VenueRunner(
             name, self.plugins.specs[config.plugin], config, self.bus, self.connection, self.link, self.names,
-            self.subjects, self.owner, self.spool_dir, interceptors=(*self.plugins.gates(name, config), *self.interceptors), observers=self.observers,
+            self.subjects, self.owner, self.spool_dir, interceptors=interceptors, observers=self.observers,
             told=told, metrics=self.metrics, tracing=self.tracing,
         )  # fmt: skip
 

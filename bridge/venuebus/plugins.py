@@ -32,6 +32,7 @@ from .hookspecs import PROJECT
 from .quality import Quality, TierGate, find_report, judge, shortfall
 from .tables import did_you_mean
 from .venue import CONTRACT_VERSION, Capabilities, Interceptor, Observer, VenueConfig, VenueSpec
+from .versions import too_new
 
 if TYPE_CHECKING:
     from .config import BridgeConfig
@@ -247,7 +248,7 @@ def _load(candidate: _Candidate, plugin: object) -> tuple[pluggy.PluginManager, 
     try:
         hooks.register(plugin, name=candidate.name)
     except pluggy.PluginValidationError as error:
-        raise PluginError(f"needs another venuebus: {' '.join(str(error).split())}") from error
+        raise PluginError(too_new(plugin, candidate.distribution, error)) from error
     _check_hooks(plugin, hooks)
     specs: list[VenueSpec[Any]] = _flat(hooks.hook.venuebus_register_venues(), "venuebus_register_venues")
     for spec in specs:
@@ -288,7 +289,8 @@ def check_spec(spec: object) -> None:
     _need(isinstance(name, str) and NAME.match(name) is not None, f"{name!r} is no name for a venue")
     if not isinstance(contract, int) or not OLDEST_CONTRACT <= contract <= CONTRACT_VERSION:
         spoken = "1" if CONTRACT_VERSION == 1 else f"{OLDEST_CONTRACT} to {CONTRACT_VERSION}"
-        raise PluginError(f"{name} is written for plugin contract {contract}, this venuebus speaks {spoken}")
+        mend = "update venuebus" if isinstance(contract, int) and contract > CONTRACT_VERSION else "update the plugin"
+        raise PluginError(f"{name} is written for plugin contract {contract}, this venuebus speaks {spoken}; {mend}")
     config_type: Any = spec.config_type
     _need(
         isinstance(config_type, type) and issubclass(config_type, VenueConfig),

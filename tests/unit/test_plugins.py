@@ -104,7 +104,7 @@ REFUSED = {
     "unmarked": ("def venuebus_register_venues():\n    return []", "venuebus_register_venues lacks its @hookimpl"),
     "argument": (
         "from venuebus import hookimpl\n@hookimpl\ndef venuebus_register_venues(bridge):\n    return []",
-        " does not hand over venuebus_register_venues(bridge)",
+        "needs venuebus > ",
     ),
     "async": (
         "from venuebus import hookimpl\n@hookimpl\nasync def venuebus_register_venues():\n    return []",

@@ -8,6 +8,7 @@ import click
 
 from ..config import BridgeConfig, load_config
 from ..plugins import Plugins, load_plugins
+from ..quality import shortfall
 from .tables import show_table
 
 
@@ -21,6 +22,10 @@ def read_config(file: Path) -> tuple[BridgeConfig, Plugins]:
     config = load_config(file, plugins.specs, plugins.refused)
     for refused in plugins.refused:
         click.secho(f"plugin {refused.name} was refused: {refused.reason}", fg="yellow", err=True)
+    for name, venue in config.venues.items():
+        text = shortfall(name, venue, plugins.quality.get(venue.plugin))
+        if text is not None:
+            click.secho(text, fg="yellow", err=True)
     return config, plugins
 
 

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+import pytest
 from venuebus_schemas import OrderType, PositionEffect, plain
 
+from ..quality import FILE, Report
 from ..simulation.occasions import engine_of
 from ..venue import VenueConfig, VenueSimulator, VenueSpec
-from .clauses import demand, untested
+from .clauses import demand, not_applicable, untested
+from .report import OPTION, PACKAGE, RECORDER, make_report, shipped
 from .suite.deliveries import Deliveries
 from .suite.events import Events
 from .suite.life import Life
@@ -87,3 +91,18 @@ class VenueContract(Deliveries, Pace, Questions, Orders, Events, Life, Settings)
         if self.spec.capabilities.position_effects:
             fields["position_effect"] = PositionEffect.OPEN
         return fields
+
+    def test_the_shipped_report_is_current(self, request: pytest.FixtureRequest) -> None:
+        """The report in the plugin's package is what this run would write; runs after the suite."""
+        path = shipped(self.spec)
+        if path is None or not path.exists():
+            not_applicable(f"the plugin ships no {FILE}: pytest {OPTION} {PACKAGE}")
+        marks = request.config.stash[RECORDER].whole(type(self))
+        if marks is None or request.config.getoption(OPTION):
+            pytest.skip("only a part of the suite ran, or the report is being written anew")
+        now = make_report(self.spec, marks)
+        has = msgspec.json.decode(path.read_bytes(), type=Report)
+        for name in ("plugin", "distribution", "version", "contract", "capabilities", "areas", "tests"):
+            if getattr(has, name) != getattr(now, name):
+                pytest.fail(f"{path.name} says of {name} {getattr(has, name)!r}, this run {getattr(now, name)!r}: "
+                            f"write it anew with pytest {OPTION} {PACKAGE}", pytrace=False)  # fmt: skip

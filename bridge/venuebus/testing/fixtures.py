@@ -21,6 +21,13 @@ import pytest
 
 from ..bus.binary import check_version, find_server
 from ..bus.server_files import ServerOptions, read_port, server_config
+from .report import (  # noqa: F401 - pytest takes its hooks from here, the module of the entry point
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_runtest_makereport,
+    pytest_sessionfinish,
+)
 
 START_TIMEOUT = 10.0
 
