@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import Any
@@ -26,12 +27,14 @@ from venuebus_schemas import (
     encode,
 )
 
-from ..client import Client, CommandInDoubt, EventStream, new_id
+from ..client import Client, ClientError, CommandInDoubt, EventStream, PermissionDenied, new_id
 from ..errors import BusError
 from .connection import Bus, bus_options, connected
 from .render import line
 
 LAST_FILLS = 3.0  # seconds in which a finished order's fills may still come
+KINDS: tuple[type[AccountEvent], ...] = (Result, Order, Fill)
+Coming = Callable[[], Awaitable[AccountEvent]]
 FOLLOWED = ("submit", "amend", "cancel")  # commands about one order, whose life can be shown
 
 
@@ -135,13 +138,12 @@ async def _send(
         raise click.UsageError(f"--venue and --account must be 1 to 64 of A-Z a-z 0-9 _ -: {error}") from None
     timeout = options["timeout"]
     async with connected(bus) as client, AsyncExitStack() as stack:
-        events = client.events(Result, Order, Fill, venue=venue, account=account)
-        if follow := options["follow"] and verb in FOLLOWED:
-            await stack.enter_async_context(events)
+        follow = options["follow"] and verb in FOLLOWED
+        coming = await _events(client, stack, venue, account) if follow else None
         try:
             sent = await client.send(venue, built, account=account)
-            if follow:
-                return await _listen(events, built, options)
+            if coming is not None:
+                return await _listen(coming, built, options)
             result = await sent.result(timeout)
         except CommandInDoubt as error:
             if not error.stored:
@@ -154,7 +156,39 @@ async def _send(
         return result
 
 
-async def _listen(events: EventStream[AccountEvent], built: AnyCommand, options: dict[str, Any]) -> Result:
+async def _events(client: Client, stack: AsyncExitStack, venue: str, account: str) -> Coming:
+    """Return what waits for the account's next event, in the stream's order.
+
+    A login that may read single kinds only gets each kind in its order.
+    """
+    together = client.events(*KINDS, venue=venue, account=account)
+    try:
+        await stack.enter_async_context(together)
+        return together.next
+    except PermissionDenied:
+        arrived: asyncio.Queue[AccountEvent | ClientError] = asyncio.Queue()
+    for kind in KINDS:
+        stream = await stack.enter_async_context(client.events(kind, venue=venue, account=account))
+        stack.callback(asyncio.create_task(_pump(stream, arrived), name=f"follow-{kind.__name__}").cancel)
+
+    async def coming() -> AccountEvent:
+        event = await arrived.get()
+        if isinstance(event, ClientError):
+            raise event
+        return event
+
+    return coming
+
+
+async def _pump(stream: EventStream[Any], arrived: asyncio.Queue[AccountEvent | ClientError]) -> None:
+    try:
+        async for event in stream:
+            arrived.put_nowait(event)
+    except ClientError as error:
+        arrived.put_nowait(error)
+
+
+async def _listen(coming: Coming, built: AnyCommand, options: dict[str, Any]) -> Result:
     """Show the result and the order's events, which come before it as well as after it.
 
     Returns when there is nothing more to wait for: at the order's end with all its fills, and with a second result
@@ -170,7 +204,7 @@ async def _listen(events: EventStream[AccountEvent], built: AnyCommand, options:
     while True:
         try:
             async with asyncio.timeout_at(deadline):
-                event = await events.next()
+                event = await coming()
         except TimeoutError:
             if result is None:
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -39,7 +39,7 @@ from venuebus_schemas import (
 )
 
 from .errors import CommandNotSent, NoAnswer, NotServed
-from .events import EventStream
+from .events import ConsumerNames, EventStream
 from .link import Link, Login
 from .market import MarketStream
 from .requests import Requests
@@ -66,12 +66,19 @@ class Client(Requests):
     """
 
     def __init__(
-        self, link: Link, *, prefix: str, encoding: Encoding, on_missing: Callable[[Missing], None] | None
+        self,
+        link: Link,
+        *,
+        prefix: str,
+        encoding: Encoding,
+        on_missing: Callable[[Missing], None] | None,
+        readers: Sequence[str] = (),
     ) -> None:
         self.subjects = Subjects(prefix)
         super().__init__(link, self.subjects, encoding)
         self.streams = StreamNames(prefix)
         self._on_missing = on_missing
+        self._names = ConsumerNames(readers)
         self._sender = Sender(link, self.subjects, encoding)
         self._results: dict[tuple[str, str], Results] = {}
 
@@ -138,7 +145,9 @@ class Client(Requests):
         filters = [f"{root}.{tag}.*" for tag in tags]
         if key is not None:
             filters = [self.subjects.account(venue, account, tag, key) for tag in tags]
-        return EventStream(self._link, self.streams.account, filters, kinds, _start(history, after), self._missing)
+        return EventStream(
+            self._link, self.streams.account, filters, kinds, _start(history, after), self._missing, self._names
+        )
 
     def order_events(self, venue: str, *, account: str = "main", history: History = "none") -> EventStream[Order]:
         """Return every change of every order."""
@@ -151,12 +160,16 @@ class Client(Requests):
     def sessions(self, venue: str, *, history: History = "last") -> EventStream[Session]:
         """Return the states of a venue's connection, the present one first."""
         subject = self.subjects.system(venue, "session")
-        return EventStream(self._link, self.streams.system, [subject], (Session,), _start(history, None), self._missing)
+        return EventStream(
+            self._link, self.streams.system, [subject], (Session,), _start(history, None), self._missing, self._names
+        )
 
     def gaps(self, venue: str, *, history: History = "none") -> EventStream[Gap]:
         """Return the holes that the bridge knows of."""
         subject = self.subjects.system(venue, "gap")
-        return EventStream(self._link, self.streams.system, [subject], (Gap,), _start(history, None), self._missing)
+        return EventStream(
+            self._link, self.streams.system, [subject], (Gap,), _start(history, None), self._missing, self._names
+        )
 
     # --- commands -------------------------------------------------------------------------------------------
 
@@ -339,6 +352,7 @@ async def connect(
     nkey_seed: str | None = None,
     ca_file: Path | None = None,
     inbox_prefix: str = "_INBOX",
+    readers: Sequence[str] = (),
     timeout: float = 2.5,
 ) -> AsyncIterator[Client]:
     """Connect to the bus; the connection ends with the block.
@@ -355,6 +369,8 @@ async def connect(
         nkey_seed: seed of an nkey.
         ca_file: authority that signed the server's certificate.
         inbox_prefix: where replies go, if your user may not read _INBOX.
+        readers: names of the consumers that your user may have, where its permissions name them: one per stream
+            that is read at a time, and one for the results of each account that commands are sent to.
         timeout: seconds for the first connection.
 
     Raises:
@@ -369,7 +385,7 @@ async def connect(
     if on_error is not None:
         link.on_error.append(on_error)
     await link.connect()
-    client = Client(link, prefix=prefix, encoding=encoding, on_missing=on_missing)
+    client = Client(link, prefix=prefix, encoding=encoding, on_missing=on_missing, readers=readers)
     try:
         yield client
     finally:

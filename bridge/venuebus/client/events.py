@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -21,9 +21,10 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from venuebus_schemas import Event, decode_event
 
-from .errors import ClientError, NoAnswer, NotServed
+from .errors import ClientError, NoAnswer, NotServed, PermissionDenied
 from .link import Link, LinkLost, Offline
-from .sequence import Missing, Sequence
+from .sequence import Missing
+from .sequence import Sequence as Numbering
 
 E = TypeVar("E", bound=Event)
 BATCH = 256  # messages asked for at a time: all that a reader ever holds
@@ -53,6 +54,34 @@ class _NoStream(Exception):
     pass
 
 
+class ConsumerNames:
+    """Names for consumers on the server: new ones, or the few that a strict login may use, each by one reader."""
+
+    def __init__(self, allowed: Sequence[str] = ()) -> None:
+        self.fixed = bool(allowed)
+        self._allowed = len(allowed)
+        self._free = list(allowed)
+
+    def take(self) -> str:
+        """Return a name that nobody uses.
+
+        Raises:
+            ClientError: all that are allowed are in use.
+        """
+        if not self.fixed:
+            return f"client-{secrets.token_hex(8)}"
+        if not self._free:
+            raise ClientError(
+                f"all {self._allowed} consumer names in `readers` are in use: close a stream, or give more"
+            )
+        return self._free.pop(0)
+
+    def give_back(self, name: str) -> None:
+        """Let the next reader have ``name``."""
+        if self.fixed:
+            self._free.append(name)
+
+
 class EventStream(Generic[E]):
     """The events of some kinds, oldest first, as the stream stored them.
 
@@ -69,15 +98,17 @@ class EventStream(Generic[E]):
         kinds: tuple[type[E], ...],
         start: dict[str, Any],
         on_missing: Callable[[Missing], None],
+        names: ConsumerNames,
     ) -> None:
         self._link = link
+        self._names = names
         self._stream = stream
         self._filters = filters
         self._kinds = kinds
         self._start = start
         self._resume: int | None = None  # the stream's number of the last message that is done with
         self._tell = on_missing
-        self._numbering = Sequence()
+        self._numbering = Numbering()
         self._ready: deque[Msg] = deque()
         self._wake = asyncio.Event()
         self._subscription: Subscription | None = None
@@ -141,6 +172,12 @@ class EventStream(Generic[E]):
 
     async def close(self) -> None:
         """Stop reading; the server forgets the consumer by itself."""
+        await self._silence()
+        if self._name:
+            self._names.give_back(self._name)
+            self._name = ""
+
+    async def _silence(self) -> None:
         subscription, self._subscription = self._subscription, None
         self._stale = True
         if subscription is not None:
@@ -238,42 +275,56 @@ class EventStream(Generic[E]):
                     delay = min(delay * 2, 1.0)
 
     async def _create_once(self) -> None:
-        await self.close()
+        await self._silence()
         self._link.check()
         generation, inbox = self._link.generation, self._link.nats.new_inbox()
+        if self._names.fixed and not self._name:
+            self._name = self._names.take()
         self._subscription = await self._link.subscribe(inbox, self._arrived)
         start = self._start
         if self._resume is not None:
             start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._resume + 1}
-        name, created = await self._consumer(start)
+        created = await self._consumer(start)
         if self._resume and created.num_pending == 0:
             # The server would wait in silence for a number that a stream made anew reaches much later.
-            _, end = await self._consumer({"deliver_policy": "new"})
+            end = await self._consumer({"deliver_policy": "new"})
             if end.delivered.stream_seq < self._resume:
                 self._tell(Missing(self._filters[0], cause="history", text="the stream was made anew"))
-                self._resume = 0
-                name, created = await self._consumer({"deliver_policy": "all"})
-        self._name, self._inbox, self._generation = name, inbox, generation
+                self._resume, start = 0, {"deliver_policy": "all"}
+            created = await self._consumer(start)
+        self._inbox, self._generation = inbox, generation
         self._expected, self._asked, self._stale = 1, 0, False
         self._begins(created.delivered.stream_seq)
 
-    async def _consumer(self, start: dict[str, Any]) -> tuple[str, _Created]:
-        name = f"client-{secrets.token_hex(8)}"
+    async def _consumer(self, start: dict[str, Any]) -> _Created:
+        """Make the consumer, in the place of the one before."""
+        if self._names.fixed:
+            await self._link.request(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}", b"", timeout=2)
+        else:
+            self._name = self._names.take()
         config: dict[str, Any] = {
-            "name": name, "ack_policy": "none", "mem_storage": True, "num_replicas": 1,
+            "name": self._name, "ack_policy": "none", "mem_storage": True, "num_replicas": 1,
             "inactive_threshold": FORGOTTEN * NANOSECONDS, **start,
         }  # fmt: skip
-        subject = f"$JS.API.CONSUMER.CREATE.{self._stream}.{name}"
+        subject = f"$JS.API.CONSUMER.CREATE.{self._stream}.{self._name}"
         if len(self._filters) == 1:
             config["filter_subject"] = self._filters[0]
             subject += f".{self._filters[0]}"  # the subject that permissions are given for
         else:
             config["filter_subjects"] = self._filters
         body = msgspec.json.encode({"stream_name": self._stream, "config": config})
-        answer = await self._link.request(subject, body, timeout=2)
+        try:
+            answer = await self._link.request(subject, body, timeout=2)
+        except PermissionDenied as denied:
+            if len(self._filters) == 1:
+                raise
+            text = (
+                f"{denied}; the right to read several kinds at once is the right to read all: read one kind per stream"
+            )
+            raise PermissionDenied(denied.action, denied.subject, text) from denied
         created = msgspec.json.decode(answer.data, type=_Created)
         self._check(created.error)
-        return name, created
+        return created
 
     def _check(self, error: _ApiError | None) -> None:
         if error is None:
