@@ -23,6 +23,7 @@ from .venue import (
     Accepted,
     Capabilities,
     Delivery,
+    Finding,
     Found,
     Instruction,
     Interceptor,
@@ -51,8 +52,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CONTRACT_VERSION", "Accepted", "BusError", "Capabilities", "CommandRejected", "ConfigError", "ConfiguredWebhook",
-    "Delivery", "FatalError", "Found", "Instruction", "Interceptor", "Limit", "LookupPolicy", "NotSent", "Observer",
-    "OrderKey", "OutcomeUnknown", "PluginError", "RateLimits", "RetryableError", "Secret", "Snapshot",
+    "Delivery", "FatalError", "Finding", "Found", "Instruction", "Interceptor", "Limit", "LookupPolicy", "NotSent",
+    "Observer", "OrderKey", "OutcomeUnknown", "PluginError", "RateLimits", "RetryableError", "Secret", "Snapshot",
     "SupportsLookup", "SupportsOrders", "SupportsPrepare", "SupportsQueries", "SupportsSnapshot",
     "SupportsSubscriptions", "SupportsWebhooks", "VenueConfig", "VenueContext", "VenueSession", "VenueSimulator",
     "VenueSpec", "VenuebusError", "Webhook", "WebhookConfig", "__version__", "hookimpl",

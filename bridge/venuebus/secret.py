@@ -41,6 +41,16 @@ class Secret:
         remember(text)
         return text
 
+    @property
+    def file(self) -> Path | None:
+        """The file that holds the value, if one does."""
+        return self._path
+
+    @property
+    def is_inline(self) -> bool:
+        """Tell whether the value stands in the configuration itself."""
+        return self._origin == "the configuration"
+
     def __bool__(self) -> bool:
         return bool(self.reveal())
 

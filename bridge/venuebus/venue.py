@@ -7,7 +7,7 @@ connect/run/close are the small ``Supports…`` protocols, each checked once whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
@@ -398,12 +398,25 @@ class VenueSimulator(Protocol):
         """Return what a person needs to reach it: addresses, credentials, symbols."""
 
 
+class Finding(msgspec.Struct, kw_only=True, frozen=True):
+    """One thing that `venuebus doctor` found. ``error``: it will not work or is not safe; ``warning``: it may not.
+
+    ``where`` names a key of the configuration or a part of the bus, ``text`` what is the matter, ``fix`` what to do.
+    """
+
+    severity: Literal["error", "warning", "note"]
+    where: str
+    text: str
+    fix: str = ""
+
+
 class VenueSpec(msgspec.Struct, Generic[C], kw_only=True, frozen=True):
     """One kind of venue. ``name`` is what ``plugin = "…"`` in the configuration says.
 
     ``create`` is called for every connection attempt, must be quick and do no I/O. ``limits`` returns the venue's
     rate limits for a configuration. ``simulator`` makes a simulator with working defaults. ``webhook`` is for a venue
-    that calls us; ``config_type`` is a `WebhookConfig` then.
+    that calls us; ``config_type`` is a `WebhookConfig` then. ``examine`` asks the venue for what `venuebus doctor`
+    should tell (its clock, what the credentials may do): it must change nothing, and raise nothing it can tell.
     """
 
     name: str
@@ -415,6 +428,7 @@ class VenueSpec(msgspec.Struct, Generic[C], kw_only=True, frozen=True):
     limits: Callable[[C], tuple[Limit, ...]] | None = None
     simulator: Callable[[], VenueSimulator] | None = None
     webhook: Callable[[C], Webhook] | None = None
+    examine: Callable[[C], Awaitable[Iterable[Finding]]] | None = None
 
 
 class Interceptor(Protocol):

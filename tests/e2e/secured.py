@@ -109,6 +109,7 @@ class Secured(NatsServer):
         self.authority = Authority(folder / "tls")
         self._clients_prove = clients_prove
         self._more = more
+        self.jetstream = "enabled"
         self.clients: list[Client] = []
 
     def write(self) -> None:
@@ -119,7 +120,7 @@ class Secured(NatsServer):
             f"tls {{ cert_file: '{cert}', key_file: '{key}', ca_file: '{self.authority.ca}', "
             f"verify: {str(self._clients_prove).lower()} }}\n"
             f"jetstream {{ store_dir: '{self.folder / 'js'}' }}\n{self._more}\n"
-            f"accounts {{ VENUEBUS {{ jetstream: enabled, users: [\n{users}\n] }} }}\n"
+            f"accounts {{ VENUEBUS {{ jetstream: {self.jetstream}, users: [\n{users}\n] }} }}\n"
         )
 
     async def start(self) -> None:

@@ -154,7 +154,7 @@ async def ensure_stream(connection: Connection, wanted: StreamConfig, *, create:
     if wanted.name and wanted.name.endswith("_MD"):
         await _widen(js, info.config, wanted)
         return
-    differences = _drift(info.config, wanted)
+    differences = drift(info.config, wanted)
     if differences:
         raise BusError(
             f"stream {name} is not as it must be: {'; '.join(differences)}. Orders are not safe on it: change it back, "
@@ -182,7 +182,8 @@ async def _widen(js: Any, existing: StreamConfig, wanted: StreamConfig) -> None:
         await js.update_stream(existing)
 
 
-def _drift(existing: StreamConfig, wanted: StreamConfig) -> list[str]:
+def drift(existing: StreamConfig, wanted: StreamConfig) -> list[str]:
+    """Return how ``existing`` differs from ``wanted`` where a guarantee hangs on it."""
     differences = []
     for field, value in vars(wanted).items():
         if value is None or field in OPERATORS_CHOICE or field == "metadata":

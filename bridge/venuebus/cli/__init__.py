@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "orders": "List the orders of an account, the unknown ones first.",
     "resolve": "Say what became of a command whose outcome is unknown.",
     "new": "Write a new venue plugin: tested, installable, with a toy protocol to replace.",
+    "doctor": "Look for what is wrong with FILE's bus, venues, secrets and disks; changes nothing.",
     "permissions": "Print the NATS permissions of a role.",
     "simulate": "Run one venue's simulator alone, speaking its real protocol.",
     "schema": "Print the messages as JSON Schema, or the bus as AsyncAPI 3.",
