@@ -76,8 +76,8 @@ def find_report(plugin: object, venue: str) -> bytes | None:
     name = plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__
     try:
         folder = resources.files(name)
-    except (ModuleNotFoundError, TypeError, ValueError):
-        return None
+    except (ModuleNotFoundError, TypeError, ValueError, AttributeError):
+        return None  # AttributeError: the module of a script that is being run has no spec
     for file in (f"conformance-{venue}.json", FILE):
         try:
             return (folder / file).read_bytes()
