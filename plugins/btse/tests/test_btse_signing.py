@@ -6,7 +6,7 @@ import json
 
 import pytest
 from venuebus_btse.protocol import login_frame
-from venuebus_btse.signing import Nonces, auth_headers, sign
+from venuebus_btse.signing import Nonces, VenueClock, auth_headers, sign
 
 SECRET = "848db84ac252b6726e5f6e7a711d9c96d9fd77d020151b45839a5b59c37203bx"
 KEY = "4e9536c79f0fdd72bf04f2430982d3f61d9d76c996f0175bbba470d69d59816x"
@@ -43,6 +43,16 @@ def test_other_bytes_of_the_same_json_need_another_signature() -> None:
     spaced = BODY.replace(b":", b": ")
     assert json.loads(spaced) == json.loads(BODY)
     assert sign(SECRET, "/api/v3.3/order", NONCE, spaced) != CORRECT
+
+
+def test_the_venues_time_goes_on_though_the_machines_clock_is_set() -> None:
+    machine, steady = [1_000_000], [50]
+    clock = VenueClock(lambda: machine[0], lambda: steady[0])
+    machine[0], steady[0] = 9_000_000, 60
+    assert clock.now_ns() == 1_000_010
+    clock.correct(-500)
+    steady[0] = 70
+    assert clock.now_ns() == 999_520
 
 
 def test_nonces_rise_though_the_clock_stands_still_and_steps_back() -> None:

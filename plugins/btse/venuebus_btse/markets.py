@@ -62,19 +62,20 @@ class Markets:
             self._feed.on_summary(rows, self._ctx.now_ns(), tickers=True)
 
     async def check_clock(self) -> None:
-        """Compare clocks: a nonce too far from the venue's time is refused like a wrong key. Only a warning."""
+        """Compare clocks, warn, and sign by the venue's where ours is wrong: its answer to that is «wrong key»."""
         if not self._ctx.config.can_trade:
             return
         try:
-            before = self._ctx.now_ns()
+            before = self._rest.clock.now_ns()
             answer = await self._rest.ask("/time", operation="time", signed=False)
-            ours = (before + self._ctx.now_ns()) / 2e9
+            ours = (before + self._rest.clock.now_ns()) / 2e9
             theirs = datetime.fromisoformat(str(loads(answer.body)["iso"])).timestamp()
         except (RetryableError, Malformed, ValueError, KeyError, TypeError):
             return
         if abs(ours - theirs) > SKEW:
             self._ctx.count("clock_skew")
             self._ctx.log.warning("clock_skew", seconds=round(ours - theirs, 3))
+            self._rest.clock.correct(int((theirs - ours) * 1e9))
 
     async def _ask(self, symbol: str | None) -> list[MarketRow]:
         query = {"symbol": symbol} if symbol is not None else None

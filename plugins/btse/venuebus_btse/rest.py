@@ -22,7 +22,7 @@ from yarl import URL
 
 from .answers import Answer, seconds_of
 from .config import BtseConfig
-from .signing import Nonces, auth_headers
+from .signing import Nonces, VenueClock, auth_headers
 
 BLOCKS = (1.0, 300.0, 900.0)  # how long the venue blocks who breaks a limit again and again
 CLEAN_AFTER = 3600.0
@@ -83,6 +83,7 @@ class Rest:
         self._ctx = ctx
         self._config = ctx.config
         self._nonces = nonces
+        self.clock = VenueClock(ctx.now_ns)
         self._base = ctx.config.rest_url.rstrip("/")
         self._root = f"/api/{ctx.config.api_version}"
         self._http: aiohttp.ClientSession | None = None
@@ -170,7 +171,7 @@ class Rest:
         key, secret = self._config.api_key, self._config.api_secret
         if key is None or secret is None:
             raise NotSent("no api_key is configured")
-        return auth_headers(key.reveal(), secret.reveal(), path, self._nonces.next(self._ctx.now_ns()), body)
+        return auth_headers(key.reveal(), secret.reveal(), path, self._nonces.next(self.clock.now_ns()), body)
 
     def _block(self, retry_after: str | None) -> None:
         """Hold everything back as long as the venue says; it blocks longer each time somebody goes on asking."""

@@ -200,7 +200,7 @@ class BtseSession:
         assert key is not None
         assert secret is not None
         login = self._inbox.login = asyncio.get_running_loop().create_future()
-        nonce = self._nonces.next(self._ctx.now_ns())
+        nonce = self._nonces.next(self._rest.clock.now_ns())
         await self._spot.send(protocol.login_frame(key.reveal(), secret.reveal(), self._config.ws_auth_path, nonce))
         try:
             answer = await asyncio.wait_for(login, self._config.login_timeout)

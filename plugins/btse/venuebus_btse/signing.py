@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
+from collections.abc import Callable
 
 
 def sign(secret: str, path: str, nonce: str, body: bytes = b"") -> str:
@@ -13,6 +15,26 @@ def sign(secret: str, path: str, nonce: str, body: bytes = b"") -> str:
     to a signed query). ``body`` must be the very bytes that are sent: the venue knows no canonical form.
     """
     return hmac.new(secret.encode(), path.encode() + nonce.encode() + body, hashlib.sha384).hexdigest()
+
+
+class VenueClock:
+    """The venue's time as one session knows it: the machine's at the start, going on steadily, corrected by the venue.
+
+    A nonce too far from the venue's time is refused like a wrong key. So a clock of the machine that is wrong, or is
+    set while the session lives, must not reach the signatures.
+    """
+
+    def __init__(self, now_ns: Callable[[], int], steady_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._steady_ns = steady_ns
+        self._ahead = now_ns() - steady_ns()
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the epoch."""
+        return self._steady_ns() + self._ahead
+
+    def correct(self, by_ns: int) -> None:
+        """Take over what the venue's clock is ahead of this one."""
+        self._ahead += by_ns
 
 
 class Nonces:
