@@ -34,6 +34,7 @@ from .meters import market_meter, write_meter
 from .metrics import Metrics
 from .orders.account import Account
 from .orders.checks import Observers
+from .orders.early import Early
 from .orders.engine import Engine
 from .orders.reconcile import Reconciler
 from .orders.resolver import Resolver
@@ -110,11 +111,15 @@ class VenueRunner:
 
     def _build(self, spec: VenueSpec[Any], config: VenueConfig) -> None:
         policy = self._capabilities.lookup
+        self._source = CommandSource(
+            self._connection, self._names.commands, f"{self.subjects.root}.cmd.{self.venue}.>", f"bridge_{self.venue}"
+        )
         self.engine = Engine(
             self.venue, self.accounts, gate := _LateGate(), self._capabilities, self.subjects,
             interceptors=self._interceptors, limits=self.limits, meter=self._meter,
             request_timeout=min(config.request_timeout or self._capabilities.request_timeout, 15.0),
             dead_letter=self._dead_command, epoch=lambda: self.sessions.epoch, now_ns=self._connection.bus_time_ns,
+            early=Early(self._source.has_earlier),
         )  # fmt: skip
         self.resolver = Resolver(self.engine.outcomes, self.accounts, gate, policy, self.venue)
         self.reconciler = Reconciler(self.resolver, policy, fills_lookback=config.fills_lookback)
@@ -128,9 +133,6 @@ class VenueRunner:
             encoding=self._bus.encoding, status=self.status, market_data=config.market_data,
             on_halt=self._checkpoints.save_soon,
         )  # fmt: skip
-        self._source = CommandSource(
-            self._connection, self._names.commands, f"{self.subjects.root}.cmd.{self.venue}.>", f"bridge_{self.venue}"
-        )
         self._translator: Translator | None = None
         if spec.webhook is not None:
             self._hooks = HookReader(self._connection, self._names, self.subjects, self.venue)

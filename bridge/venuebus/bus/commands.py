@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import nats.errors
+import nats.js.errors
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from .connection import Connection
+from .connection import BusUnavailable, Connection
 from .pull import Pull, quietly
 
 ACK_WAIT = 2.0  # seconds until a command that a dead bridge held comes to the next one
@@ -64,6 +66,9 @@ class CommandSource:
             max_deliver=-1,
             max_ack_pending=MAX_HELD,
         )
+        self._connection = connection
+        self._stream = stream
+        self._durable = durable
         self._pull = Pull(connection, stream, config)
 
     async def run(self, handle: Callable[[Delivery], None]) -> None:
@@ -78,3 +83,18 @@ class CommandSource:
                 handle(Delivery(message))
 
         await self._pull.run(take)
+
+    async def has_earlier(self, seq: int, held: int) -> bool:
+        """Tell whether a command from before ``seq`` is with nobody: given back, or with a bridge that died.
+
+        It is delivered again soon. ``held`` is how many commands this bridge has and has not acknowledged.
+
+        Raises:
+            BusUnavailable: NATS did not answer.
+        """
+        try:
+            info = await self._connection.js.consumer_info(self._stream, self._durable, timeout=2.0)
+        except (nats.js.errors.Error, nats.errors.Error, TimeoutError, OSError) as error:
+            raise BusUnavailable(f"cannot ask for consumer {self._durable}: {error or type(error).__name__}") from error
+        floor = info.ack_floor.stream_seq if info.ack_floor is not None else 0
+        return floor < seq - 1 and (info.num_ack_pending or 0) > held

@@ -40,6 +40,7 @@ from .account import Account
 from .attempt import Attempt
 from .breaker import Breaker
 from .checks import check_capabilities, expiry, intercept, read_command
+from .early import Early
 from .job import Job, chain_key, default_client_order_id, pending_order
 from .outcomes import Outcomes
 from .steps import CommandMeter, call_venue, can_execute, can_prepare, write_claim
@@ -85,6 +86,7 @@ class Engine:
         dead_letter: Callable[[bytes, str, str], None],
         epoch: Callable[[], int],
         now_ns: Callable[[], int] = time.time_ns,
+        early: Early | None = None,
     ) -> None:
         self.venue = venue
         self.accounts = accounts
@@ -100,6 +102,7 @@ class Engine:
         self._dead_letter = dead_letter
         self._epoch = epoch
         self._now_ns = now_ns
+        self._early = early
         self._chains: dict[str, deque[Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: dict[int, Job] = {}
@@ -313,14 +316,14 @@ class Engine:
                 text = f"client_order_id {job.client_order_id} was used before; it must be new for every order"
                 raise CommandRejected(Reason.DUPLICATE, text)
         elif isinstance(command, Amend | Cancel):
-            await self._wait_for_target(job, account)
+            await self._wait_for_target(job, command, account)
 
-    async def _wait_for_target(self, job: Job, account: Account) -> None:
-        command = job.command
-        assert isinstance(command, Amend | Cancel)
+    async def _wait_for_target(self, job: Job, command: Amend | Cancel, account: Account) -> None:
         tracked = account.tracker.find(client_order_id=command.client_order_id, venue_order_id=command.venue_order_id)
         if tracked is None:
             label = command.client_order_id or command.venue_order_id
+            if self._early is not None and await self._early.is_early(job, self._held.values()):
+                raise BusUnavailable(f"an earlier command, maybe the one that makes {label}, is still to come")
             raise CommandRejected(Reason.UNKNOWN_ORDER, f"no open order {label} in account {job.account}")
         job.order = tracked.order
         job.client_order_id = tracked.order.client_order_id

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 import structlog
-from venuebus_schemas import Order, OrderStatus, Position, Reason
+from venuebus_schemas import Fill, Order, OrderStatus, Position, Reason
 
 from ..errors import CommandRejected, RetryableError
 from ..venue import LookupPolicy, OrderKey, Snapshot, SupportsLookup, SupportsSnapshot
@@ -47,8 +47,11 @@ class Reconciler:
         news = 0
         if snapshot.orders is not None:
             await self._recall(account, snapshot.orders)
+        changed = await self._taken_back(session, account, snapshot.fills or [])
         with self._resolver.asking():
             news += self._publish(account, snapshot)
+            for order in changed:
+                news += account.publish(order, reconciled=True)
         if snapshot.orders is not None:
             news += await self._missing(session, account, snapshot.orders, started)
         account.reconciled = True
@@ -63,6 +66,21 @@ class Reconciler:
                 data = await account.ledger.read_last("order", order_key(order))
                 if data is not None:
                     account.restore("order", data, 0)
+
+    async def _taken_back(self, session: object, account: Account, fills: list[Fill]) -> list[Order]:
+        # A voided fill changes an order that is over, and the venue lists open ones only.
+        found: dict[str, Order] = {}
+        for fill in fills:
+            if not fill.voided or account.tracker.knows(fill) or not isinstance(session, SupportsLookup):
+                continue
+            answer = await session.lookup(
+                account.name,
+                OrderKey(client_order_id=fill.client_order_id, venue_order_id=fill.venue_order_id, symbol=fill.symbol),
+            )
+            if answer is not None:
+                await self._recall(account, [answer.order])
+                found[order_key(answer.order)] = answer.order
+        return list(found.values())
 
     def _publish(self, account: Account, snapshot: Snapshot) -> int:
         news = 0

@@ -262,6 +262,10 @@ class OrderTracker:
             self._fill_ids.popitem(last=False)
         return False
 
+    def knows(self, fill: Fill) -> bool:
+        """Tell whether a fill is on the bus already."""
+        return fill_key(fill) in self._fill_ids
+
     def apply_fill(self, fill: Fill, *, reconciled: bool = False) -> Fill | None:
         """Return the fill to publish with the order's ids, or ``None`` for one that is on the bus already."""
         if self.know_fill(fill):
