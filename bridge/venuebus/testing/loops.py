@@ -25,6 +25,7 @@ except ImportError:  # not on this system
 
 OURS: contextvars.ContextVar[bool] = contextvars.ContextVar("venuebus_session", default=False)
 STEP = 0.25  # seconds that the clock is moved at a time
+TURNS = 12  # of the loop after that
 
 
 class Tasks:
@@ -88,8 +89,9 @@ class Clock:
             if self.ahead >= end:
                 return False
             self.ahead += STEP
-            for _ in range(5):  # what became due runs, and what it sent arrives
-                await asyncio.sleep(0.0005)
+            for _ in range(TURNS):  # what became due runs, and what it sent arrives
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         return True
 
 
