@@ -269,14 +269,15 @@ class BtseSimulator:
     async def _move(self) -> None:
         """Step the markets in turn, in small batches, so that a high rate costs few wake-ups."""
         names = cycle(self.symbols)
-        due, before = 0.0, time.perf_counter()
+        clock = asyncio.get_running_loop().time
+        due, before = 0.0, clock()
         while True:
             if self._rate <= 0:
                 self._rate_changed.clear()
                 await self._rate_changed.wait()
-                due, before = 0.0, time.perf_counter()
+                due, before = 0.0, clock()
             await asyncio.sleep(TICK)
-            now = time.perf_counter()
+            now = clock()
             due, before = min(due + (now - before) * self._rate, self._rate), now
             for symbol in islice(names, int(due)):
                 self.exchange.step(symbol)
