@@ -7,13 +7,12 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
-from prometheus_client.core import Metric
 from venuebus_schemas import SessionState, Subjects
 
 from . import __version__
@@ -29,7 +28,7 @@ from .errors import BusError, ConfigError
 from .fleet import Fleet, Ground, MarketLink, RunningVenue
 from .health import register_metrics
 from .http import HttpServer
-from .isolation.venue import IsolatedVenue
+from .isolation.venue import IsolatedVenue, register_isolation
 from .logs import set_level
 from .metrics import Metrics
 from .orders.checks import Observers
@@ -88,7 +87,7 @@ class Bridge:
         self.loop_lag = 0.0
         self._lags = self.metrics.histogram("loop_lag_seconds", "How late the event loop wakes up")
         register_metrics(self.metrics, self)
-        self.metrics.add(self._isolated)
+        register_isolation(self.metrics, self.fleet.venues.values)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[str] | None = None
         self._stopping = asyncio.Event()
@@ -311,11 +310,6 @@ class Bridge:
             url = self.server.url if self.server is not None else None
             return IsolatedVenue(name, config, self.config.tables, self._ground, url, told)
         return self._ground.runner(name, config, told)
-
-    def _isolated(self) -> Iterator[Metric]:
-        for venue in self.fleet.venues.values():
-            if isinstance(venue, IsolatedVenue):
-                yield from venue.families()
 
     @property
     def venues(self) -> dict[str, VenueRunner]:

@@ -1,6 +1,6 @@
 """Says who keeps the event loop from running: a thread that looks at its beat, and at its stack while it stands still.
 
-The loop beats twenty times a second, the thread looks as often: together some hundred microseconds of each second.
+The loop beats ten times a second, the thread looks as often: together 2 ms a second, nothing that shows under load.
 One line when a venue (or the bridge itself) has blocked the loop for over `LIMIT`, with the stack; one when it runs
 again, with how long it stood; and a count.
 """
@@ -24,7 +24,7 @@ from .metrics import Metrics
 from .plugins import Plugins
 
 LIMIT = 0.25  # seconds without a beat that are told
-BEAT = 0.05  # seconds between two beats, and between two looks
+BEAT = 0.1  # seconds between two beats, and between two looks
 DEPTH = 25  # innermost calls of the stack that is told
 STOOD = "Times that the event loop stood still"
 log = structlog.get_logger("venuebus.watchdog")

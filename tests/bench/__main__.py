@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nats.errors
 
-from . import market, memory, micro, orders, start
+from . import isolation, market, memory, micro, orders, start
 from .child import ROOT
 from .report import Report, Row, write_documentation
 from .world import OUT, Sync, World
@@ -27,6 +27,7 @@ PARTS: dict[str, Measure] = {
     "memory": memory.sizes,
     "flood": memory.flood,
     "start": start.times,
+    "isolation": isolation.costs,
     "micro": micro.calls,
 }
 PLUGINS = ("futu/bench/pushes.py", "ctp/bench/ticks.py")

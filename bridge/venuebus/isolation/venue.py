@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from venuebus_schemas import Reason, SessionState
 
 from ..bus.connection import BusUnavailable
 from ..bus.lease import Lease
 from ..bus.notices import Notices
 from ..fleet import Ground
+from ..metrics import Metrics
 from ..plugins import LIMIT_VARIABLE
 from ..retry import reconnect_delays
 from ..state import VenueState
@@ -248,30 +249,39 @@ class IsolatedVenue:
     def _about(self) -> dict[str, Any]:
         return {
             "process": self._child.pid if self._child is not None else None,
-            "memory": self._memory,
+            "memory": self.memory,
             "restarts": self.restarts,
         }
 
+    @property
+    def memory(self) -> int | None:
+        """Bytes that its process holds; ``None`` while there is none, or nobody tells."""
+        return self._memory if self._child is not None else None
+
     def families(self) -> Iterator[Metric]:
-        """Yield the metrics of the venue and of its process."""
+        """Yield the venue's metrics, most of which its process counts."""
         states = GaugeMetricFamily(
             "venuebus_venue_state", "1 for the state that the venue is in", labels=("venue", "state")
         )
         for state in SessionState:
             states.add_metric((self.venue, str(state)), self.state.state is state)
         yield states
-        ends = CounterMetricFamily(
-            "venuebus_isolation_restarts",
-            "Ends of an isolated venue's process that nobody asked for",
-            labels=("venue",),
-        )
-        ends.add_metric((self.venue,), self.restarts)
-        yield ends
-        if self._memory is not None and self._child is not None:
-            memory = GaugeMetricFamily(
-                "venuebus_isolation_memory_bytes", "Memory that an isolated venue's process holds", labels=("venue",)
-            )
-            memory.add_metric((self.venue,), self._memory)
-            yield memory
         if self._report is not None and self._child is not None:
             yield from metrics_of(self._report.families, self.venue)
+
+
+def register_isolation(metrics: Metrics, venues: Callable[[], Iterable[object]]) -> None:
+    """Export what those of ``venues`` that are isolated count, and what is measured of their processes."""
+
+    def isolated() -> Iterator[IsolatedVenue]:
+        return (venue for venue in venues() if isinstance(venue, IsolatedVenue))
+
+    metrics.counters(
+        "isolation_restarts", "Ends of an isolated venue's process that nobody asked for", ("venue",),
+        lambda: [((venue.venue,), float(venue.restarts)) for venue in isolated()],
+    )  # fmt: skip
+    metrics.gauges(
+        "isolation_memory_bytes", "Memory that an isolated venue's process holds", ("venue",),
+        lambda: [((venue.venue,), float(venue.memory)) for venue in isolated() if venue.memory is not None],
+    )  # fmt: skip
+    metrics.add(lambda: [family for venue in isolated() for family in venue.families()])
