@@ -269,7 +269,7 @@ async def test_a_slow_reader_of_account_events_holds_little_and_loses_nothing(wr
         await asyncio.gather(*(writer.order(seq, f"o-{seq}") for seq in range(1, 1001)))
         seen = [await events.next(5)]
         await client.nats.flush()
-        assert len(events._ready) < 256, "what is not asked for stays on the stream"
+        assert len(events._journal._ready) < 256, "what is not asked for stays on the stream"
         seen += [await events.next(5) for _ in range(999)]
         assert sorted(numbers(seen)) == list(range(1, 1001))
 
@@ -279,7 +279,7 @@ async def test_account_events_go_on_where_they_were_when_the_server_forgot_the_r
         await writer.order(1)
         assert numbers([await events.next(5)]) == [1]
         js = writer.nats.jetstream()
-        assert await js.delete_consumer(client.streams.account, events._name)
+        assert await js.delete_consumer(client.streams.account, events._journal._name)
         await writer.order(2)
         assert numbers([await events.next(5)]) == [2]
 

@@ -95,10 +95,11 @@ async def test_an_observer_looks_and_an_operator_acts(bench: SecuredBench) -> No
         assert (await operator.control("toy", "halt", {"why": "a test"})).ok
 
 
-async def send(bench: SecuredBench, *arguments: str) -> tuple[int | None, str]:
-    user = bench.server.users["strategy"]
+async def program(bench: SecuredBench, name: str, *arguments: str) -> tuple[int | None, str]:
+    """Run the command line as ``name``; return its status and what it said."""
+    user = bench.server.users[name]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from venuebus.cli import main; main()", "send", *arguments, "--venue", "toy",
+        sys.executable, "-c", "from venuebus.cli import main; main()", *arguments,
         "--server", f"tls://{user.name}:{user.password}@{HOST}:{bench.server.port}",
         "--ca", str(bench.server.authority.ca), "--inbox-prefix", user.inbox,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -109,10 +110,22 @@ async def send(bench: SecuredBench, *arguments: str) -> tuple[int | None, str]:
 
 
 async def test_send_works_and_follows_with_a_strategy_s_rights(bench: SecuredBench) -> None:
-    status, out = await send(bench, "cancel_all")
+    status, out = await program(bench, "strategy", "send", "cancel_all", "--venue", "toy")
     assert status == 0, out
     bench.venue.script("submit", "reject")
     order = ("symbol=X", "side=buy", "order_type=limit", "quantity=1", "price=2")
-    status, out = await send(bench, "submit", *order, "--follow")
+    status, out = await program(bench, "strategy", "send", "submit", "--venue", "toy", *order, "--follow")
     assert status == 1, out
     assert "insufficient_funds" in out
+
+
+async def test_watch_follows_an_account_with_an_observer_s_rights(bench: SecuredBench) -> None:
+    watching = asyncio.create_task(program(bench, "observer", "watch", "acct.toy.main.>", "--count", "2"))
+    async with login(bench, "strategy") as client:
+        while not watching.done():  # until it has begun to watch
+            await client.submit("toy", **BUY)
+            await asyncio.wait({watching}, timeout=0.1)
+    status, out = await watching
+    assert status == 0, out
+    assert "order" in out or "result" in out
+    assert "cannot be read" not in out

@@ -190,6 +190,22 @@ async def test_watch_reads_the_history_and_shows_nothing_twice(client: Client, s
     assert json.loads(await watcher.line())["message"]["seq"] == 4
 
 
+async def test_watch_shows_account_events_that_were_stored_and_none_that_was_refused(
+    client: Client, start: Start
+) -> None:
+    watcher = await start("watch", "md.>", "acct.>", "--json")
+    await subscribed(client, "vb.v1.md.toy.hello.X", watcher)
+    subject = SUBJECTS.account("toy", "main", "order", "o-1")
+    refused = {"Nats-Expected-Last-Subject-Sequence": "77"}
+    with pytest.raises(nats.js.errors.APIError):
+        await client.jetstream().publish(subject, encode(order(9, OrderStatus.NEW)), headers=refused)
+    await put(client, subject, order(1, OrderStatus.NEW))
+    shown = {"subject": ""}
+    while shown["subject"] != subject:
+        shown = json.loads(await watcher.line())
+    assert shown["message"]["seq"] == 1
+
+
 async def answer(client: Client, *events: Callable[[dict[str, Any]], tuple[str, Event]]) -> None:
     """Play the bridge: answer every command on the bus with ``events``, made from the command."""
 

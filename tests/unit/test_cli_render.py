@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from venuebus.cli.connection.following import account_part, by_kind
 from venuebus.cli.connection.history import covers
 from venuebus.cli.render import MAX_TEXT, clock, line
 from venuebus.cli.watch import Missing, Sequence
@@ -105,3 +106,29 @@ def test_a_new_epoch_starts_the_numbering_again_and_repeats_are_no_holes() -> No
 )  # fmt: skip
 def test_patterns_cover_what_nats_matches(pattern: str, subject: str, expected: bool) -> None:
     assert covers(pattern, subject) is expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "part"),
+    [
+        ("vb.v1.>", "vb.v1.acct.>"), (">", "vb.v1.acct.>"), ("vb.v1.acct.a.>", "vb.v1.acct.a.>"),
+        ("vb.v1.acct.a.main.order.*", "vb.v1.acct.a.main.order.*"), ("vb.v1.*.a.>", "vb.v1.acct.a.>"),
+        ("vb.v1.md.>", None), ("vb.v1.*", None), ("other.v1.*.a.>", None), ("$JS.>", None),
+    ],
+)  # fmt: skip
+def test_the_account_events_of_a_pattern_are_told_from_the_rest(pattern: str, part: str | None) -> None:
+    assert account_part("vb.v1", pattern) == part
+
+
+@pytest.mark.parametrize(
+    ("part", "first"),
+    [
+        ("vb.v1.acct.>", "vb.v1.acct.*.*.order.*"), ("vb.v1.acct.a.>", "vb.v1.acct.a.*.order.*"),
+        ("vb.v1.acct.a.main.>", "vb.v1.acct.a.main.order.*"), ("vb.v1.acct.*.main.*.*", "vb.v1.acct.*.main.order.*"),
+        ("vb.v1.acct.a.main.fill.X", "vb.v1.acct.a.main.fill.X"),
+    ],
+)  # fmt: skip
+def test_account_events_are_parted_by_kind_where_the_kind_is_open(part: str, first: str) -> None:
+    patterns = by_kind("vb.v1", part)
+    assert patterns[0] == first
+    assert len(patterns) == (1 if first == part else 7)

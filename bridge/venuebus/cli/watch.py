@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import time
+from contextlib import AsyncExitStack
 from typing import Any
 
 import click
@@ -16,10 +17,10 @@ from venuebus_schemas import Event, Subject, decode_command, decode_event
 from ..client import Missing as Missing
 from ..client import Sequence
 from .connection import Bus, bus_options, connected
-from .connection.history import Msg, Stored, covers, read_history
+from .connection.following import Following
+from .connection.history import Stored, covers, read_history
 from .render import WARN, line
 
-QUEUE = 65_536  # messages that wait for a slow terminal; more are dropped, counted and told
 LEDGER = ("lease", "claim")
 PATTERN = re.compile(r"(?:(?:\*|[^\s.*>]+)\.)*(?:\*|>|[^\s.*>]+)")
 
@@ -157,27 +158,19 @@ def _disjoint(patterns: list[str]) -> list[str]:
 
 
 async def _watch(bus: Bus, patterns: list[str], printer: Printer, options: dict[str, Any]) -> None:
-    waiting: asyncio.Queue[Msg] = asyncio.Queue(QUEUE)
-    dropped = 0
-
-    async def enqueue(message: Msg) -> None:
-        nonlocal dropped
-        try:
-            waiting.put_nowait(message)
-        except asyncio.QueueFull:
-            dropped += 1
-
     def changed(up: bool) -> None:
         printer.note("connected again; what came meanwhile is only in the streams" if up else "connection lost")
 
     limit = options["count"] or float("inf")
-    async with connected(
-        bus, on_error=lambda error: printer.note(str(error) or type(error).__name__), on_change=changed
-    ) as client:
+    async with (
+        connected(
+            bus, on_error=lambda error: printer.note(str(error) or type(error).__name__), on_change=changed
+        ) as client,
+        AsyncExitStack() as stack,
+    ):
+        following = Following(client, printer.note)
         if not options["no_follow"]:
-            for pattern in patterns:
-                await client.nats.subscribe(pattern, cb=enqueue)
-            await client.settle()
+            await following.begin(patterns, stack)
         if options["since"] is not None or options["last"] is not None:
             stored: list[Stored] = await read_history(
                 client, bus, patterns, since=options["since"], last=options["last"], note=printer.note
@@ -188,11 +181,11 @@ async def _watch(bus: Bus, patterns: list[str], printer: Printer, options: dict[
         if sys.stdout.isatty() and not options["no_follow"] and not options["as_json"]:
             click.secho(f"watching {', '.join(patterns)} on {bus.shown}; Ctrl-C ends", fg="bright_black", err=True)
         while printer.count < limit and not options["no_follow"]:
-            if waiting.empty():
+            if following.idle:
                 sys.stdout.flush()
-                if dropped:
-                    printer.note(f"{dropped} messages came faster than this output takes them")
-                    dropped = 0
-            message = await waiting.get()
+                if following.dropped:
+                    printer.note(f"{following.dropped} messages came faster than this output takes them")
+                    following.dropped = 0
+            message = await following.next()
             printer.show(message.subject, message.data)
         sys.stdout.flush()

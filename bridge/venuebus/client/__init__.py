@@ -24,6 +24,7 @@ from .errors import (
     RequestRefused,
 )
 from .events import EventStream
+from .journal import Journal
 from .link import shown
 from .market import MarketStream
 from .sending import SentCommand
@@ -31,6 +32,6 @@ from .sequence import Missing, Sequence
 
 __all__ = [
     "CannotConnect", "Client", "ClientError", "CommandExists", "CommandInDoubt", "CommandNotSent", "ConnectionClosed",
-    "EventStream", "MarketStream", "Missing", "NoAnswer", "NotServed", "PermissionDenied", "RequestRefused",
+    "EventStream", "Journal", "MarketStream", "Missing", "NoAnswer", "NotServed", "PermissionDenied", "RequestRefused",
     "SentCommand", "Sequence", "connect", "new_id", "shown",
 ]  # fmt: skip

@@ -39,7 +39,8 @@ from venuebus_schemas import (
 )
 
 from .errors import CommandNotSent, NoAnswer, NotServed
-from .events import ConsumerNames, EventStream
+from .events import EventStream
+from .journal import ConsumerNames, Journal
 from .link import Link, Login
 from .market import MarketStream
 from .requests import Requests
@@ -145,9 +146,8 @@ class Client(Requests):
         filters = [f"{root}.{tag}.*" for tag in tags]
         if key is not None:
             filters = [self.subjects.account(venue, account, tag, key) for tag in tags]
-        return EventStream(
-            self._link, self.streams.account, filters, kinds, _start(history, after), self._missing, self._names
-        )
+        journal = self.journal(self.streams.account, *filters, history=history, after=after)
+        return EventStream(journal, kinds, self._missing)
 
     def order_events(self, venue: str, *, account: str = "main", history: History = "none") -> EventStream[Order]:
         """Return every change of every order."""
@@ -159,17 +159,17 @@ class Client(Requests):
 
     def sessions(self, venue: str, *, history: History = "last") -> EventStream[Session]:
         """Return the states of a venue's connection, the present one first."""
-        subject = self.subjects.system(venue, "session")
-        return EventStream(
-            self._link, self.streams.system, [subject], (Session,), _start(history, None), self._missing, self._names
-        )
+        journal = self.journal(self.streams.system, self.subjects.system(venue, "session"), history=history)
+        return EventStream(journal, (Session,), self._missing)
 
     def gaps(self, venue: str, *, history: History = "none") -> EventStream[Gap]:
         """Return the holes that the bridge knows of."""
-        subject = self.subjects.system(venue, "gap")
-        return EventStream(
-            self._link, self.streams.system, [subject], (Gap,), _start(history, None), self._missing, self._names
-        )
+        journal = self.journal(self.streams.system, self.subjects.system(venue, "gap"), history=history)
+        return EventStream(journal, (Gap,), self._missing)
+
+    def journal(self, stream: str, *filters: str, history: History = "none", after: int | None = None) -> Journal:
+        """Return a stream's messages as they are, for tools: not decoded, of all subjects that match ``filters``."""
+        return Journal(self._link, stream, list(filters), _start(history, after), self._missing, self._names)
 
     # --- commands -------------------------------------------------------------------------------------------
 
