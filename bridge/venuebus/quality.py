@@ -74,14 +74,10 @@ class Quality(msgspec.Struct, kw_only=True, frozen=True):
 def find_report(plugin: object, venue: str) -> bytes | None:
     """Return the report that ships beside the plugin's module: ``conformance-<venue>.json`` or ``conformance.json``."""
     name = plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__
-    try:
-        folder = resources.files(name)
-    except (ModuleNotFoundError, TypeError, ValueError, AttributeError):
-        return None  # AttributeError: the module of a script that is being run has no spec
     for file in (f"conformance-{venue}.json", FILE):
         try:
-            return (folder / file).read_bytes()
-        except OSError:
+            return (resources.files(name) / file).read_bytes()
+        except Exception:  # noqa: BLE001, S112 - no such file, no package, a script, or a loader of its own that fails
             continue
     return None
 
