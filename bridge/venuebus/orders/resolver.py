@@ -26,7 +26,7 @@ from ..errors import CommandRejected, RetryableError
 from ..steady import steady
 from ..venue import Found, LookupPolicy, OrderKey, SupportsLookup, SupportsSnapshot
 from .account import Account
-from .engine import Gate
+from .execution import Gate
 from .job import Job
 from .outcomes import Outcomes
 
