@@ -15,7 +15,7 @@ CODE := bridge schemas plugins tests docs/recipes docs/site_pages.py
 
 .PHONY: help
 help: ## What there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 15
 
 $(BIN)/python:
 	@echo "making $(VENV)"
@@ -80,6 +80,35 @@ faults: $(VENV)/.dev ## Every fault by number and a random walk; writes docs/rel
 .PHONY: failover
 failover: $(VENV)/.dev ## How long a takeover takes, over and over; writes docs/failover.md
 	@$(BIN)/python -m tests.faults.failover $(ARGS)
+
+.PHONY: image
+BASE ?= docker.io/library/python:3.13-slim
+IMAGE ?= venuebus:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+# Only what is named is passed on, so that the defaults stand in the Dockerfile alone.
+image: ## The container image, by docker, podman or buildah (BASE=, PLUGINS=, EXTRA_PLUGINS=, EXTRAS=, ARGS=)
+	@tool=$$(command -v docker || command -v podman || command -v buildah) \
+	  || { echo "neither docker nor podman nor buildah is installed"; exit 1; }; \
+	$$tool build -f deploy/Dockerfile -t $(IMAGE) --build-arg BASE=$(BASE) \
+	  $(foreach arg,PLUGINS EXTRA_PLUGINS EXTRAS,$(if $(filter command environment,$(subst $() line,,$(origin $(arg)))),--build-arg "$(arg)=$($(arg))")) $(ARGS) .
+
+.PHONY: deploy-render
+deploy-render: $(VENV)/.dev ## Write what is made of the chart: golden renders, the kustomize base
+	@$(BIN)/python -m tests.deploy
+
+# checkov has a hundred dependencies, some older than ours: an environment of its own.
+$(VENV)/deploy/checkov: $(VENV)/.dev
+	@echo "installing checkov …"
+	@$(PYTHON) -m venv $@
+	@$@/bin/python -m pip --disable-pip-version-check install -q checkov==3.3.30 || { rm -rf $@; exit 1; }
+
+.PHONY: deploy-check
+deploy-check: $(VENV)/.dev $(VENV)/deploy/checkov ## Image and chart with all that is slow: built, run, every version, checkov
+	@$(BIN)/pytest tests/deploy --timeout 900 -rs --deselect tests/deploy/test_cluster.py $(ARGS)
+
+.PHONY: k8s
+k8s: $(VENV)/.dev ## Install, upgrade, roll back and kill against a real Kubernetes control plane, built once (6 minutes)
+	@tests/deploy/cluster/build.sh >/dev/null || test $$? -eq 3
+	@$(BIN)/pytest tests/deploy/test_cluster.py --timeout 900 -rs -v $(ARGS)
 
 .PHONY: soak
 soak: $(VENV)/.dev ## The tests that take minutes
