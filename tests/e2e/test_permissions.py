@@ -7,14 +7,19 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from nats.aio.client import Client
 from nats.js.api import AckPolicy, ConsumerConfig
+from venuebus.app import Bridge
 from venuebus.bus.connection import Connection
 from venuebus.bus.streams import StreamNames, ensure_stream, hooks_config, retained_config, stream_configs
+from venuebus.config import build_config
+from venuebus.plugins import load_plugins
+from venuebus_pingpongx.simulator import PingPongXSimulator
 from venuebus_schemas import Quote, Subjects
 
 from .bench import MIB, Bench
@@ -32,6 +37,8 @@ def users() -> list[User]:
         User("admin"),
         User("bridge", "bridge", accounts=OURS, webhooks=False),
         User("modest", "bridge", accounts=OURS, webhooks=False, creates=False),
+        User("wide", "bridge", retained=False),
+        User("hooked", "bridge", accounts=(("pp", "main"),), retained=False),
         User("strategy", "strategy", accounts=OURS),
         User("neighbor", "strategy", accounts=THEIRS),
         User("strict", "strategy", accounts=OURS, readers=("strict",)),
@@ -118,6 +125,10 @@ async def test_a_bridge_does_all_its_work_with_the_rights_of_its_role(
         strategy = (await server.login("strategy")).client
         await submit(strategy, "a1")
         await bench.result("a1", ("accepted", None, None))
+        await submit(bench.client, "b1", account="nobody")
+        await bench.until(lambda: bench.of("result", "b1", "nobody"))
+        await bench.client.jetstream().publish("vb.v1.cmd.toy.main.submit.bad", b"not a command")
+        await bench.until(lambda: any(subject == "dead.toy.command" for subject, _ in bench.messages))
         bench.venue.context.publish(Quote(symbol="X", bid="1", ask="2"))
         await bench.until(lambda: any(subject == "md.toy.quote.X" for subject, _ in bench.messages))
         second = await bench.bridge(ready=False)
@@ -132,6 +143,51 @@ async def test_a_bridge_does_all_its_work_with_the_rights_of_its_role(
         await bench.result("a3", ("accepted", None, None))
         denied = [*first.connection.denied, *second.connection.denied, *third.connection.denied]  # type: ignore[union-attr]
         assert [subject for subject in denied if "bridge_orphans" not in subject] == []
+
+
+async def test_a_bridge_for_all_venues_refuses_commands_to_those_that_nobody_serves(
+    server: Secured, tmp_path: Path
+) -> None:
+    async with SecuredBench(server, tmp_path, bridge="wide") as bench:
+        bench.table["retain"] = "none"
+        bridge = await bench.bridge()
+        await bench.client.jetstream().publish("vb.v1.cmd.nowhere.main.cancel_all.a1", b"{}")
+        await bench.until(lambda: any(s == "acct.nowhere.main.result.a1" for s, _ in bench.messages))
+        await bench.submit("a2")
+        await bench.result("a2", ("accepted", None, None))
+        assert bridge.connection is not None
+        assert bridge.connection.denied == {}
+
+
+async def test_a_bridge_that_is_called_by_its_venue_keeps_and_reads_the_deliveries(
+    server: Secured, tmp_path: Path
+) -> None:
+    """Twice, with another bridge on the same ledger, which must find out what it published before."""
+    plugins = load_plugins()
+    sim = PingPongXSimulator(rate=0, pause=0.0, backoff=0.05)
+    await sim.start()
+    table = {name: value for name, value in sim.config().items() if name not in ("base_url", "access_token")}
+    for number in (1, 2):
+        sizes = {f"{name}_max_bytes": 16 * MIB for name in ("command", "account", "system", "dead", "hook")}
+        bus = {**server.bus("hooked", tmp_path), "spool_dir": str(tmp_path), **sizes}
+        data = {"bus": bus, "http": {"listen": "127.0.0.1:0"}, "venues": {"pp": table}}
+        bridge = Bridge(build_config(data, plugins.specs), plugins)
+        await bridge.start()
+        try:
+            admin = (await server.login("admin")).client
+            heard = await admin.subscribe("vb.v1.acct.pp.main.forward.*")
+            await admin.flush()
+            sim.target(f"{bridge.http_url}/hooks/pp")
+            sim.send(sim.desk.create(Decimal(1000)))
+            await heard.next_msg(10)
+            await sim.sender.settle()
+            assert bridge.connection is not None
+            assert [subject for subject in bridge.connection.denied if "orphans" not in subject] == []
+            info = await admin.jetstream().stream_info("VB_HOOK")
+            assert info.state.messages == number
+        finally:
+            await bridge.stop()
+    await sim.stop()
 
 
 async def test_a_strategy_reads_what_is_its_own_from_the_streams(server: Secured, bench: SecuredBench) -> None:
@@ -339,14 +395,19 @@ async def test_rights_that_are_taken_from_a_running_bridge_do_not_lose_an_event(
 
 
 async def cli(server: Secured, name: str, *arguments: str) -> tuple[int, str, str]:
-    user = server.users[name]
-    address = f"tls://{name}:{user.password}@127.0.0.1:{server.port}"
+    seed = server.bus(name, server.folder)["nkey"]["file"]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *PROGRAM, *arguments, "--server", address, "--ca", str(server.authority.ca),
-        "--inbox-prefix", user.inbox, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        sys.executable, *PROGRAM, *arguments, "--server", server.url, "--ca", str(server.authority.ca),
+        "--nkey", seed, "--inbox-prefix", server.users[name].inbox,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(30):
-        out, err = await process.communicate()
+    try:
+        async with asyncio.timeout(30):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     return process.returncode or 0, out.decode(), err.decode()
 
 

@@ -167,7 +167,6 @@ def _bridge_api(scope: Scope, subjects: Subjects, names: StreamNames) -> Iterabl
 def _bridge_reads(scope: Scope, subjects: Subjects, names: StreamNames, venue: str, account: str) -> Iterable[str]:
     ours = _below(subjects.account(venue, account, "kind", "key"), 2, ">")
     yield f"{API}.DIRECT.GET.{names.account}.{ours}"
-    yield f"{API}.DIRECT.GET.{names.account}.{_below(subjects.account(venue, ANY, 'result', 'key'), 1, ANY)}"
     yield f"{API}.DIRECT.GET.{names.state}.$KV.{names.bucket}.*.{venue}.{account}"
     yield f"{API}.CONSUMER.CREATE.{names.account}.*.{ours}"
     for verb in ("MSG.NEXT", "DELETE"):

@@ -28,6 +28,7 @@ class Bus(NamedTuple):
     ca_file: Path | None = None
     inbox_prefix: str = "_INBOX"
     prefix: str = "vb"
+    nkey_file: Path | None = None
 
     @property
     def subjects(self) -> Subjects:
@@ -44,9 +45,16 @@ def bus_options(command: F) -> F:
     """Give a click command the options of a `Bus`, passed to it as ``bus``."""
 
     def collected(
-        *args: Any, server: str, creds: Path | None, ca: Path | None, inbox_prefix: str, prefix: str, **kwargs: Any
+        *args: Any,
+        server: str,
+        creds: Path | None,
+        nkey: Path | None,
+        ca: Path | None,
+        inbox_prefix: str,
+        prefix: str,
+        **kwargs: Any,
     ) -> Any:
-        return command(*args, bus=Bus(server, creds, ca, inbox_prefix, prefix), **kwargs)
+        return command(*args, bus=Bus(server, creds, ca, inbox_prefix, prefix, nkey), **kwargs)
 
     collected.__doc__, collected.__name__ = command.__doc__, command.__name__
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -55,6 +63,7 @@ def bus_options(command: F) -> F:
         click.option("--inbox-prefix", default="_INBOX", envvar="VENUEBUS_INBOX_PREFIX", metavar="TOKEN",
                      help="Where replies go, if your user may not read _INBOX."),
         click.option("--ca", type=file, envvar="VENUEBUS_CA", help="Authority that signed the server's certificate."),
+        click.option("--nkey", type=file, envvar="VENUEBUS_NKEY", help="File with the seed of your nkey."),
         click.option("--creds", type=file, envvar="VENUEBUS_CREDS", help="NATS credentials file."),
         click.option("--server", default="nats://127.0.0.1:4222", show_default=True, envvar="VENUEBUS_SERVER",
                      metavar="URL", help="Address of NATS."),
@@ -64,7 +73,7 @@ def bus_options(command: F) -> F:
 
 
 HINTS = {
-    "login": ": name one with --creds, or put user and password in --server",
+    "login": ": name one with --creds or --nkey, or put user and password in --server",
     "tls": ": see --ca, and tls:// in --server",
     "unreachable": ". Is it running? Name another with --server, or start one with `venuebus demo`",
 }
@@ -85,6 +94,7 @@ async def connected(
             prefix=bus.prefix,
             name="venuebus-cli",
             credentials=bus.creds,
+            nkey_seed=bus.nkey_file.read_text(encoding="utf-8").strip() if bus.nkey_file is not None else None,
             ca_file=bus.ca_file,
             inbox_prefix=bus.inbox_prefix,
             on_error=on_error,
