@@ -146,10 +146,10 @@ def price_decimals(prefix: str, code: str, price: str) -> int:
 def _kind(canonical: OrderType, native: str | None) -> int:
     if native is None:
         kind = names.PLAIN_ORDER_TYPES.get(canonical)
+        if kind is None and canonical not in names.ORDER_TYPES.values():
+            raise CommandRejected(Reason.UNSUPPORTED, f"order_type {canonical}: OpenD has no such orders")
         if kind is None:
-            raise CommandRejected(
-                Reason.INVALID, f"order_type {canonical}: name one of OpenD's in params.order_type"
-            )
+            raise CommandRejected(Reason.INVALID, f"order_type {canonical}: name one of OpenD's in params.order_type")
         return kind
     kind = names.NATIVE_ORDER_TYPES.get(native)
     if kind is None:
