@@ -23,7 +23,7 @@ from .bus.options import connect_options, renewal
 from .bus.orphans import Orphans
 from .bus.streams import StreamNames, ensure_stream, hooks_config, retained_config, stream_configs
 from .changes import Changes, Reloader, compare
-from .config import BridgeConfig
+from .config import BridgeConfig, Tables
 from .errors import BusError, ConfigError
 from .fleet import Fleet, Ground, MarketLink, RunningVenue
 from .health import register_metrics
@@ -67,7 +67,7 @@ class Bridge:
         self.tracing = tracing
         self.plugins = plugins
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        self.fleet = Fleet(self._make, self._fail)
+        self.fleet = Fleet(self._fail)
         self.metrics = Metrics()
         self.server: EmbeddedServer | None = None
         self.connection: Connection | None = None
@@ -129,7 +129,7 @@ class Bridge:
             metrics=self.metrics, tracing=self.tracing,
         )  # fmt: skip
         for name, venue in self.config.venues.items():
-            self.fleet.start(name, venue)
+            self.fleet.start(self._make(name, venue, self.config.tables))
         self._orphans = Orphans(connection, names, subjects, frozenset(self.config.venues), bus.encoding)
         self._spawn("orphans", self._orphans.run())
         assert connection.lost is not None
@@ -254,12 +254,13 @@ class Bridge:
         return self.config.files if self.config.run.watch_config else ()
 
     async def _apply(self, config: BridgeConfig) -> None:
-        changes = compare(self.config, config)
+        changes, specs = compare(self.config, config), self.plugins.specs
         fresh = {name: venue for name, venue in config.venues.items() if name in (*changes.added, *changes.changed)}
+        merged = self._merged(config, set())
         try:
-            doors = {
-                name: self.ingress.door(name, self.plugins.specs[venue.plugin], venue) for name, venue in fresh.items()
-            }
+            # Everything that may fail comes before anything is ended.
+            doors = {name: self.ingress.door(name, specs[venue.plugin], venue) for name, venue in fresh.items()}
+            made = {name: self._make(name, venue, merged.tables) for name, venue in fresh.items()}
             if changes and (ground := self._ground) is not None:
                 await self._ensure_streams(ground.connection, config, ground.subjects, ground.names)
         except (ConfigError, BusError) as error:
@@ -277,7 +278,7 @@ class Bridge:
             self.ingress.open(doors[name])
             if self._orphans is not None:
                 self._orphans.serve(name)
-            self.fleet.start(name, fresh[name])
+            self.fleet.start(made[name])
 
     def _merged(self, config: BridgeConfig, kept: set[str]) -> BridgeConfig:
         """Return ``config`` without what cannot change now: fixed tables, and the venues ``kept``."""
@@ -303,12 +304,12 @@ class Bridge:
         if not (changes or changes.fixed):
             log.info("configuration read, nothing is different", file=config.source)
 
-    def _make(self, name: str, config: VenueConfig) -> RunningVenue:
+    def _make(self, name: str, config: VenueConfig, tables: Tables) -> RunningVenue:
         assert self._ground is not None
         told = self.plugins.venue_state_changed
         if config.isolation == "process":
             url = self.server.url if self.server is not None else None
-            return IsolatedVenue(name, config, self.config.tables, self._ground, url, told)
+            return IsolatedVenue(name, config, tables, self._ground, url, told)
         return self._ground.runner(name, config, told)
 
     @property

@@ -92,6 +92,7 @@ class Reloader:
         self._files = files
         self._asked = asyncio.Event()
         self._mistakes = ""
+        self._seen = _look_at(files())  # now: what changes while the bridge still starts counts, too
 
     def ask(self) -> None:
         """Have the configuration read now."""
@@ -100,7 +101,7 @@ class Reloader:
 
     async def run(self) -> None:
         """Read and apply for ever."""
-        read = seen = await asyncio.to_thread(_look_at, self._files())
+        read = seen = self._seen
         while True:
             asked = await self._wait()
             now = await asyncio.to_thread(_look_at, self._files())
@@ -131,7 +132,10 @@ class Reloader:
                 log.error("configuration refused: nothing is changed", mistakes=len(self._mistakes.splitlines()))
             return
         self._mistakes = ""
-        await self._apply(config)
+        try:
+            await self._apply(config)
+        except Exception:  # foreign code had its part in it, and must not end the bridge
+            log.exception("configuration refused: a plugin failed on it")
 
 
 def _look_at(files: Iterable[Path]) -> dict[Path, _Look]:

@@ -95,21 +95,18 @@ class Fleet:
     """Every venue of one bridge.
 
     Args:
-        make: makes a venue that can run.
         failed: told why the bridge cannot go on: a venue's task died of an error of ours.
     """
 
-    def __init__(self, make: Callable[[str, VenueConfig], RunningVenue], failed: Callable[[str], None]) -> None:
+    def __init__(self, failed: Callable[[str], None]) -> None:
         self.venues: dict[str, RunningVenue] = {}
-        self._make = make
         self._failed = failed
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, name: str, config: VenueConfig) -> None:
-        """Run a venue from now on."""
-        venue = self._make(name, config)
-        self.venues[name] = venue
-        task = self._tasks[name] = asyncio.create_task(venue.run(), name=f"venue-{name}")
+    def start(self, venue: RunningVenue) -> None:
+        """Run ``venue`` from now on."""
+        self.venues[venue.venue] = venue
+        task = self._tasks[venue.venue] = asyncio.create_task(venue.run(), name=f"venue-{venue.venue}")
         task.add_done_callback(self._ended)
 
     async def end(self, names: Iterable[str], timeout: float = STOP_TIMEOUT) -> set[str]:

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 import structlog
-from venuebus import Capabilities, Secret, VenueConfig, VenueContext, VenueSpec, hookimpl
+from venuebus import Capabilities, Limit, Secret, VenueConfig, VenueContext, VenueSpec, hookimpl
 from venuebus.app import Bridge
 from venuebus.config import load_config
 from venuebus.fleet import RunningVenue
@@ -51,10 +51,18 @@ class KeySession:
         self._ended.set()
 
 
+def limits(config: KeyConfig) -> tuple[Limit, ...]:
+    if config.plain == "boom":
+        raise KeyError("a bug of the plugin")
+    return ()
+
+
 class KeyPlugin:
     @hookimpl
     def venuebus_register_venues(self) -> list[VenueSpec[Any]]:
-        return [VenueSpec(name="key", config_type=KeyConfig, create=KeySession, capabilities=Capabilities())]
+        return [
+            VenueSpec(name="key", config_type=KeyConfig, create=KeySession, capabilities=Capabilities(), limits=limits)
+        ]
 
 
 class World:
@@ -210,6 +218,21 @@ async def test_what_needs_a_restart_is_said_and_the_rest_takes_effect(world: Wor
     assert [line["key"] for line in fixed] == ["bus.request_timeout", "http.max_body"]
 
 
+async def test_a_plugin_that_fails_on_a_configuration_changes_nothing(world: World) -> None:
+    world.data["run"] = {"watch_config": False}
+    world.write(k={"plugin": "key", "key": "old-secret"})
+    bridge = await world.start()
+    before = dict(bridge.fleet.venues)
+    world.write(k={"plugin": "key", "key": "old-secret", "plain": "boom"}, toy=None)
+    bridge.reload()
+    await world.bench.until(lambda: world.told("configuration refused: a plugin failed on it"))
+    assert bridge.fleet.venues == before
+    assert [world.state(name) for name in before] == ["ready", "ready"]
+    world.write(k={"plugin": "key", "key": "old-secret", "plain": "mended"})
+    bridge.reload()
+    await world.bench.until(lambda: world.state("toy") == "gone" and world.state("k") == "ready")
+
+
 async def test_an_exchanged_folder_behind_a_link_is_seen_as_kubernetes_mounts_it(world: World) -> None:
     mount = world.bench.folder / "mount"
     (mount / "..first").mkdir(parents=True)
@@ -324,3 +347,40 @@ async def test_sighup_and_a_written_file_reach_a_running_program(bench: Bench, t
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_a_closed_terminal_ends_the_program_instead_of_asking_for_the_configuration(
+    bench: Bench, tmp_path: Path
+) -> None:
+    file = tmp_path / "venuebus.toml"
+    data = bench.config()
+    data["venues"] = {"one": {"plugin": "pingpongx", "insecure_unverified": True}}
+    data["bus"]["hook_max_bytes"] = 2**20
+    if "pingpongx" not in load_plugins().specs:
+        pytest.skip("venuebus-pingpongx is not installed")
+    file.write_text(toml(data))
+    ours, theirs = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", TERMINAL + "from venuebus.cli import main; main()", "run", str(file),
+        stdin=theirs, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+        env={**os.environ, "VENUEBUS_PLUGINS": "pingpongx"},
+    )  # fmt: skip
+    os.close(theirs)
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(30):
+            while b"venue ready" not in await process.stderr.readline():
+                assert not process.stderr.at_eof()
+            os.close(ours)
+            text = (await process.stderr.read()).decode()
+            assert await process.wait() == 130
+        assert "bridge stopped" in text
+        assert "reading the configuration again" not in text
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+"""Make standard input the terminal that controls the session, as a shell's window does."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import signal
+import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -188,7 +191,7 @@ async def test_it_keeps_the_contract_and_everybody_sees_it(world: World, capfd: 
     ("act", "words"),
     [
         ("exit", "the plugin ended its process (SystemExit: 3)"),
-        ("os_exit", "its process ended with status 4"),
+        pytest.param("os_exit", "its process ended with status 4", marks=pytest.mark.slow),
         ("block", "its event loop was blocked for over 2 s"),
         ("grow", "over max_memory (160 MiB)"),
     ],
@@ -228,6 +231,29 @@ async def test_an_order_whose_process_is_killed_is_sent_once_and_told_by_the_nex
     assert len({json.dumps(lease) for lease in await bench.stored("acct.toy.main.lease")}) == 2  # each with its fence
     await bench.submit("next")
     await bench.result("next", ("accepted", None, None))
+
+
+async def test_orders_under_random_kills_are_sent_once_and_all_come_to_an_end(world: World) -> None:
+    bench = world.bench
+    await world.start()
+    seed = random.randrange(10**6)
+    sys.stdout.write(f"seed {seed}\n")
+    dice = random.Random(seed)
+    ids = [f"r{number}" for number in range(30)]
+    kills = sorted(dice.sample(range(5, 25), 2))
+    for number, command_id in enumerate(ids):
+        await bench.submit(command_id, expires_at=time.time_ns() + 60 * 10**9)
+        if number in kills and (pid := world.pid()) is not None:
+            await asyncio.sleep(dice.uniform(0, 0.01))
+            os.kill(pid, signal.SIGKILL)
+            restarts = world.isolated().restarts
+            await bench.until(lambda r=restarts: world.isolated().restarts > r)  # type: ignore[misc]
+    final = ("accepted", "rejected")
+    await bench.until(lambda: all(any(r[0] in final for r in bench.results(i)) for i in ids), 30)
+    counts = {command_id: bench.venue.count(command_id) for command_id in ids}
+    assert max(counts.values()) == 1, counts
+    for command_id in ids:
+        assert bench.results(command_id)[-1][0] == ("accepted" if counts[command_id] else "rejected"), command_id
 
 
 async def test_two_bridges_take_over_from_each_others_processes(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,15 @@ async def _run(file: Path, config: BridgeConfig, plugins: Plugins) -> int:
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, on_signal, 0)
-    loop.add_signal_handler(signal.SIGHUP, bridge.reload)
+    had_terminal = _has_terminal()
+
+    def on_hangup() -> None:
+        if had_terminal and not _has_terminal():
+            on_signal(130)  # its window was closed, which is no wish for a new configuration
+        else:
+            bridge.reload()
+
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
     loop.add_signal_handler(signal.SIGINT, on_signal, 130)
     life = asyncio.create_task(_live(bridge), name="bridge")
     try:
@@ -67,3 +76,11 @@ async def _run(file: Path, config: BridgeConfig, plugins: Plugins) -> int:
 async def _live(bridge: Bridge) -> None:
     await bridge.start()
     await bridge.wait()
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

@@ -37,7 +37,7 @@ from .wire import Beat, Report, Setup, State
 
 BEAT = 0.25  # seconds between two signs of life
 REPORT = 1.0  # seconds between two reports
-DRAIN = 8.0  # seconds to drain; the parent has a little more patience
+DRAIN = 7.5  # seconds to drain; the parent has a little more patience
 log = structlog.get_logger("venuebus")
 
 

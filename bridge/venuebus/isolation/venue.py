@@ -32,7 +32,7 @@ log = structlog.get_logger("venuebus.isolation")
 
 TICK = 0.25  # seconds between two looks at the process
 START_TIMEOUT = 30.0  # seconds to its first sign of life: Python and the plugin are loaded then
-STOP_TIMEOUT = 8.5  # seconds to drain
+STOP_TIMEOUT = 8.0  # seconds to drain
 STEADY = 60.0  # seconds of life after which an end counts as the first again
 CRASHES = 5  # ends in a row after which the venue counts as failed; it is still tried again
 SLOWEST = 30.0  # seconds at most until the next process
@@ -147,7 +147,7 @@ class IsolatedVenue:
         if now - self._looked > 4 * TICK:
             child.heard = now  # it is us who did not run, and what it said meanwhile is not read yet
         self._looked = now
-        self._memory = child.memory()
+        self._memory = child.memory() or self._peak()
         limit = self.config.max_memory
         if limit is not None and self._memory is not None and self._memory > limit:
             return f"its memory grew to {self._memory // MIB} MiB, over max_memory ({limit // MIB} MiB)"
@@ -159,6 +159,11 @@ class IsolatedVenue:
         if now - child.heard > self.config.max_blocked:
             return f"its event loop was blocked for over {self.config.max_blocked:g} s (max_blocked)"
         return None
+
+    def _peak(self) -> int | None:
+        """Return the most memory that the process says it ever had, for systems that do not show it to us."""
+        told = self._report.health.get("peak_memory") if self._report is not None else None
+        return told if isinstance(told, int) else None
 
     async def _read(self, child: ChildProcess) -> None:
         async for message in child.messages():
