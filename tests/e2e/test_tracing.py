@@ -16,7 +16,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 import structlog
+from opentelemetry.sdk.trace import TracerProvider
 from venuebus.app import Bridge
+from venuebus.client import connect
 from venuebus.config import BridgeConfig, TracingConfig, build_config
 from venuebus.errors import ConfigError
 from venuebus.logs import setup_logging
@@ -231,6 +233,24 @@ async def test_a_refusal_a_cancel_and_a_command_without_a_context_have_traces_to
     refused = named(collector.of(trace_id(6)), "command cancel", status="rejected", reason="unknown_order")
     [(on_result, _)] = await strategy.headers("result", "c6")
     assert context_of(on_result, trace_id(6)) == refused.id
+
+
+async def test_the_client_joins_the_trace_of_the_strategy_that_uses_it(bench: Bench, collector: Collector) -> None:
+    tracing_on(bench, collector)
+    await bench.bridge()
+    tracer = TracerProvider().get_tracer("strategy")
+    async with connect(bench.url, prefix=bench.prefix) as client:
+        with tracer.start_as_current_span("decide") as span:
+            placed = await client.submit("toy", symbol="X", side="buy", quantity="1", price="2.50")
+        alone = await client.submit("toy", symbol="X", side="buy", quantity="1", price="2.50")
+    context = span.get_span_context()
+    trace = f"{context.trace_id:032x}"
+    await collector.until(lambda: sum(span.name == "command submit" for span in collector.spans) == 2)
+    joined = named(collector.of(trace), "command submit", status="accepted")
+    assert joined.parent == f"{context.span_id:016x}"
+    assert joined.attributes["messaging.message.id"] == placed.command_id
+    [other] = [span for span in collector.spans if span.name == "command submit" and span.trace != trace]
+    assert (other.parent, other.attributes["messaging.message.id"]) == ("", alone.command_id)
 
 
 async def test_a_context_that_is_not_sampled_is_handed_on_and_makes_no_span(bench: Bench, collector: Collector) -> None:

@@ -8,6 +8,7 @@ under another id.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -194,6 +195,8 @@ class Sender:
             "Vb-Type": verb,
             "Vb-Schema": SCHEMA_VERSION,
         }
+        if (traceparent := current_traceparent()) is not None:
+            headers["traceparent"] = traceparent
         return subject, encode(command, self._encoding), headers
 
     async def _publish(self, subject: str, data: bytes, headers: dict[str, str], deadline: float) -> bool:
@@ -236,6 +239,18 @@ def in_doubt(venue: str, account: str, command_id: str, why: str, *, stored: boo
         venue, account, command_id,
         f"the command {command_id} {what}: {why}. It must count as open; ask with `{ask}`", stored=stored,
     )  # fmt: skip
+
+
+def current_traceparent() -> str | None:
+    """Return the W3C context of the strategy's current span; ``None`` where it does not trace.
+
+    OpenTelemetry is looked up, never imported: who has a span has imported it.
+    """
+    trace = sys.modules.get("opentelemetry.trace")
+    context = trace.get_current_span().get_span_context() if trace is not None else None
+    if context is None or not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags & 1:02x}"
 
 
 def _settled(results: list[Result]) -> bool:
