@@ -16,7 +16,7 @@ from venuebus_schemas import Gap, Reason, SessionState, Verb
 from .bus.notices import Notices
 from .context import Context
 from .errors import FatalError, PluginError, RetryableError
-from .guard import MAX_STUCK, GuardedSession, call, said
+from .guard import GRACE, MAX_STUCK, GuardedSession, call, said
 from .limits import RateLimits
 from .orders.account import Account
 from .orders.reconcile import Reconciler
@@ -169,7 +169,7 @@ class Sessions:
             self._session, self._lost = session, lost
             self._state.wake()
             running = asyncio.create_task(session.run(), name=f"{self.venue}-session")
-            await self._while_running(session, running)
+            await self._while_running(session, running, lost)
             return self._was_ready
         finally:
             await self._end(session, running, lost, context)
@@ -185,13 +185,19 @@ class Sessions:
         made = call(who, "create", self._spec.create, context)
         return call(who, "create", GuardedSession, self._spec.name, self.venue, made, self._stuck)  # type: ignore[no-any-return]
 
-    async def _while_running(self, session: VenueSession, running: asyncio.Task[None]) -> None:
+    async def _while_running(
+        self, session: VenueSession, running: asyncio.Task[None], lost: asyncio.Future[None]
+    ) -> None:
         keeper = asyncio.create_task(self._keep_reconciled(session), name=f"{self.venue}-reconcile")
         try:
-            await asyncio.wait({running, keeper}, return_when="FIRST_COMPLETED")
+            ends: set[asyncio.Future[None]] = {running, keeper, lost}
+            await asyncio.wait(ends, return_when="FIRST_COMPLETED")
             if keeper.done() and not running.done():
                 keeper.result()
-            await running
+            if lost.done():  # closed by `reconnect`, which `run` should have noticed
+                await asyncio.wait({running}, timeout=GRACE)
+            if running.done():
+                await running
         finally:
             keeper.cancel()
             await asyncio.wait({keeper}, timeout=1.0)
@@ -276,8 +282,8 @@ class Sessions:
                 await session.close()
         except TimeoutError:
             log.error("plugin did not close in time", venue=self.venue, plugin=self._spec.name, seconds=CLOSE_TIMEOUT)
-        except Exception:
-            log.exception("plugin failed to close", venue=self.venue, plugin=self._spec.name)
+        except Exception as error:
+            log.exception("plugin failed to close", venue=self.venue, plugin=self._spec.name, error=said(error))
         context.alive = False
         self._received_before += context.received
         self._context = None
@@ -324,11 +330,15 @@ class Sessions:
 
     async def reconnect(self) -> None:
         """Drop the session, if there is one, and connect at once."""
-        session = self._session
+        session, lost = self._session, self._lost
         self._retry_now.set()
         if session is not None:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                await session.close()
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await session.close()
+            finally:
+                if lost is not None and not lost.done():
+                    lost.set_result(None)
 
     def halt(self, halted: bool) -> None:
         """Halt or resume the whole venue."""

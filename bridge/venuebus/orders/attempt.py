@@ -87,6 +87,7 @@ class Attempt:
                 await asyncio.wait({task}, timeout=GRACE)
                 if not task.done():
                     log.error("plugin ignores that execute() was canceled", command=self.command.command_id)
+                    task.add_done_callback(_look_at)
 
     async def _watch(
         self,
@@ -114,6 +115,11 @@ class Attempt:
             return _outcome(task)
         what = "the link was lost" if lost.done() else f"no answer within {request_timeout:g} s"
         raise OutcomeUnknown(f"{what} after the request was sent")
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # so that nobody warns that nobody did
 
 
 def _outcome(task: asyncio.Task[Accepted]) -> Accepted:

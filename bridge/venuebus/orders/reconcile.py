@@ -18,6 +18,8 @@ log = structlog.get_logger("venuebus.reconcile")
 
 OVERLAP_NS = 600 * 1_000_000_000  # fills are asked for again from this long before the newest one known
 LOOKUPS_AT_ONCE = 4
+SNAPSHOT_TIMEOUT = 120.0  # seconds; a venue's rate limits may stretch a snapshot of many symbols to a minute
+LOOKUP_TIMEOUT = 15.0
 
 
 class Reconciler:
@@ -43,7 +45,11 @@ class Reconciler:
         started = time.time_ns()
         newest = min(account.last_fill_ns, started)  # a clock that was set back must not hide what comes
         since = newest - OVERLAP_NS if newest else started - self._lookback_ns
-        snapshot = await session.snapshot(account.name, since)
+        try:
+            async with asyncio.timeout(SNAPSHOT_TIMEOUT):
+                snapshot = await session.snapshot(account.name, since)
+        except TimeoutError as error:
+            raise RetryableError(f"no snapshot within {SNAPSHOT_TIMEOUT:g} s", reason=Reason.TIMEOUT) from error
         news = 0
         if snapshot.orders is not None:
             await self._recall(account, snapshot.orders)
@@ -132,7 +138,8 @@ class Reconciler:
             order=order,
         )
         try:
-            found = await session.lookup(account.name, asked)
+            async with asyncio.timeout(LOOKUP_TIMEOUT):
+                found = await session.lookup(account.name, asked)
         except (RetryableError, CommandRejected, TimeoutError, OSError) as error:
             log.debug("look-up without an answer", order=key, error=str(error))
             return 0
