@@ -13,9 +13,9 @@ import sys
 import time
 from pathlib import Path
 
+from .elsewhere import ELSEWHERE
 from .scenarios import SCENARIOS, Scenario
 from .walk import walk
-from .world import World
 
 REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
 
@@ -23,7 +23,7 @@ REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
 async def _play(item: Scenario) -> tuple[bool, float, str]:
     started = time.monotonic()
     try:
-        async with World(options=item.options, sync=item.options.get("sync", "default")) as world:
+        async with item.world(options=item.options, sync=item.options.get("sync", "default")) as world:
             await item.play(world)
             await world.check()
     except (AssertionError, OSError, TimeoutError) as error:
@@ -52,19 +52,33 @@ def _report(done: list[tuple[Scenario, bool, float]], walked: dict[str, object],
         f"| {item.number} | {item.injected} | {item.held} | {'held' if held else '**broken**'} |"
         for item, held, _ in done
     )
+    others = "\n".join(
+        f"| {item.number} | {item.injected} | {item.held} | {', '.join(f'`{test}`' for test in item.tests)} |"
+        for item in ELSEWHERE
+    )
     facts = "\n".join(f"| {name} | {value} |" for name, value in walked.items())
-    return REPORT_HEAD + rows + WALK_HEAD.format(seed=seed) + facts + REPORT_TAIL
+    return REPORT_HEAD + rows + OTHERS_HEAD + others + WALK_HEAD.format(seed=seed) + facts + REPORT_TAIL
 
 
 REPORT_HEAD = """# Reliability
 
 Written by `make faults`, which plays every scenario below against real parts: nats-server with JetStream behind a
-proxy, the simulated BTSE venue with a script of faults, and bridges as processes of their own that are killed,
-stopped and woken. After each scenario the same invariants are held against the account stream and the venue: no
-order was sent twice, no command ended twice, every fill of the venue is on the stream exactly once, no order
-event went backwards.
+proxy, a simulated venue (BTSE unless another is named) with a script of faults, and bridges as processes of their own
+that are killed, stopped and woken. After each scenario the same invariants are held against the account stream and the
+venue: no order was sent twice, no command ended twice, every fill of the venue is on the stream exactly once, no order
+event went backwards but for a voided fill.
 
 | # | injected | what must hold | |
+|---|---|---|---|
+"""
+
+OTHERS_HEAD = """
+
+## Faults that other tests hold
+
+Their tests run with every test run, or with `make soak` where they are long; that they exist is tested too.
+
+| # | injected | what must hold | tests |
 |---|---|---|---|
 """
 
@@ -85,7 +99,10 @@ REPORT_TAIL = """
 - Anything, when the venue itself duplicates an order or hides it from every query.
 - Anything, when JetStream loses data that it has acknowledged: a single server with the default `sync_interval` can
   lose the last two minutes on a power failure (`bus.sync = "always"` for the embedded server, or three replicas). Then
-  the venue is asked and is the truth; the commands of those minutes are not sent again.
+  the venue is asked and is the truth; what it has of those minutes is adopted as placed elsewhere.
+- A gate that stays closed because a position differs from what its fills add up to: the venue's position is published
+  as it is, marked `reconciled` where it differs from the one before, and what follows from that is the reader's.
+- That a subscriber which does not keep up sees everything: NATS drops it or its messages, `seq` tells.
 - That a command is executed: it may be refused, expire, or stay unknown until a person resolves it.
 - Account events seen through a plain NATS subscription: JetStream may have refused them (a bridge that has lost its
   lease, a command claimed twice). Read them from the stream.

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from .scenarios import SCENARIOS, Scenario
-from .world import World
 
 
 def _parameters() -> list[Any]:
@@ -20,6 +19,6 @@ def _parameters() -> list[Any]:
 @pytest.mark.parametrize("scenario", _parameters())
 async def test_what_must_hold_holds(scenario: Scenario) -> None:
     sync = scenario.options.get("sync", "default")
-    async with World(options=scenario.options, sync=sync) as world:
+    async with scenario.world(options=scenario.options, sync=sync) as world:
         await scenario.play(world)
         await world.check()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,7 +14,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,8 +39,9 @@ Event = dict[str, Any]
 class BridgeProcess:
     """``venuebus run`` in a process of its own."""
 
-    def __init__(self, name: str, config: Path, log: Path) -> None:
+    def __init__(self, name: str, config: Path, log: Path, environment: dict[str, str]) -> None:
         self.name = name
+        self._environment = environment
         self._config = config
         self._log = log
         self.process: subprocess.Popen[bytes] | None = None
@@ -51,7 +54,7 @@ class BridgeProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment},
             )
 
     def signal(self, number: int) -> None:
@@ -81,17 +84,28 @@ class BridgeProcess:
         """What it has logged."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
+    def http(self) -> str:
+        """Where it listens, as its last start has told."""
+        return re.findall(r"http://127\.0\.0\.1:\d+", self.log())[-1]
+
 
 class World:
-    """Everything a scenario plays with; an async context manager that leaves nothing running."""
+    """Everything a scenario plays with; an async context manager that leaves nothing running.
+
+    What is special about the venue stands in the first methods, for the worlds of other venues.
+    """
+
+    venue = VENUE
+    account = "main"
 
     def __init__(self, *, options: dict[str, Any] | None = None, sync: str = "default") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="venuebus-faults-"))
-        self.sim = BtseSimulator(symbols=["BTC-USD"], limits=RateRules(enabled=False))
+        self.sim: Any = self.simulator()
+        self.environment: dict[str, str] = {}
         self.bridges: list[BridgeProcess] = []
         self.events: list[tuple[str, Event]] = []
         self.sent: dict[str, float] = {}
-        self._options = options or {}
+        self.options = dict(options or {})
         self._sync = sync
         self._nats: subprocess.Popen[bytes] | None = None
         self._nats_port = _free_port()
@@ -99,6 +113,36 @@ class World:
         self.client = Client()
         self._changed = asyncio.Event()
         self._observers: list[asyncio.Task[None]] = []
+
+    def inject(self, **variables: Path) -> None:
+        """Have bridges started from now on use the scenario's clock, name service or plugins."""
+        path = [str(Path(__file__).with_name("child")), *(str(variables.pop("PYTHONPATH", "")).split())]
+        self.environment = {
+            "PYTHONPATH": os.pathsep.join(path),
+            **{key: str(value) for key, value in variables.items()},
+        }
+
+    # --- the venue ------------------------------------------------------------------------------------------
+
+    def simulator(self) -> Any:
+        """Make the simulated venue."""
+        return BtseSimulator(symbols=["BTC-USD"], limits=RateRules(enabled=False))
+
+    def table(self) -> dict[str, Any]:
+        """Return what the venue's table says in every scenario."""
+        return {
+            **self.sim.config(), "market_data": ["quote"], "reconcile_interval": 2.0, "resolve_min_age": 3.0,
+            "resolve_answers": 2,
+        }  # fmt: skip
+
+    def submits(self) -> Mapping[str, int]:
+        """Count the submits that reached the venue, by the id that finds an order there."""
+        found: Mapping[str, int] = self.sim.submits_by_client_id
+        return found
+
+    def venue_fills(self) -> set[str]:
+        """Ids of every fill that the venue has made."""
+        return {record.trade_id for records in self.sim.exchange.fills.values() for record in records}
 
     # --- life -----------------------------------------------------------------------------------------------
 
@@ -154,19 +198,19 @@ class World:
 
     def bridge(self, name: str = "a", **venue: Any) -> BridgeProcess:
         """Return a bridge with the scenario's configuration, not started yet; all share the bus and the venue."""
-        table = {
-            **self.sim.config(), "market_data": ["quote"], "reconcile_interval": 2.0, "resolve_min_age": 3.0,
-            "resolve_answers": 2, **self._options.get("venue", {}), **venue,
+        bus = {
+            "servers": [self.proxy.url], "spool_dir": f"{self.folder}/spool-{name}", **self.options.get("bus", {}),
         }  # fmt: skip
+        venues = {
+            self.venue: {**self.table(), **self.options.get("venue", {}), **venue},
+            **self.options.get("other_venues", {}),
+        }
         config = self.folder / f"{name}.toml"
-        spool = self._options.get("spool_max_bytes")
-        lines = [
-            "[bus]", f'servers = ["{self.proxy.url}"]', f'spool_dir = "{self.folder}/spool-{name}"',
-            *([f"spool_max_bytes = {spool}"] if spool else []), "[http]", 'listen = "127.0.0.1:0"', f"[venues.{VENUE}]",
-            *(f"{key} = {json.dumps(value)}" for key, value in table.items()),
-        ]  # fmt: skip
+        lines = [*_toml("bus", bus), *_toml("http", {"listen": "127.0.0.1:0"})]
+        for key, table in venues.items():
+            lines += _toml(f"venues.{key}", table)
         config.write_text("\n".join(lines) + "\n")
-        made = BridgeProcess(name, config, self.folder / f"{name}.log")
+        made = BridgeProcess(name, config, self.folder / f"{name}.log", self.environment)
         self.bridges.append(made)
         return made
 
@@ -201,6 +245,11 @@ class World:
                 await asyncio.sleep(0.05)
             self._changed.set()
 
+    async def follow(self, subject: str, cb: Callable[[Any], Awaitable[None]], **options: Any) -> None:
+        """Subscribe to core NATS; when this returns, nothing is missed."""
+        await self.client.subscribe(subject, cb=cb, **options)
+        await self.client.request("$JS.API.INFO", b"")  # a barrier: a flush would overtake the subscription
+
     async def until(self, condition: Callable[[], Any], timeout: float = 15.0, what: str = "") -> Any:
         """Wait for ``condition`` to be true, looked at after every event and twenty times a second."""
         deadline = time.monotonic() + timeout
@@ -218,7 +267,7 @@ class World:
 
         def found() -> Event | None:
             for subject, event in self.events[since:]:
-                if subject.endswith(".session") and event["state"] == state:
+                if subject.endswith(f".{self.venue}.session") and event["state"] == state:
                     return event
             return None
 
@@ -228,7 +277,7 @@ class World:
     async def send(self, verb: str, command_id: str, **fields: Any) -> bool:
         """Publish one command as strategies should; return whether the stream took it."""
         body = json.dumps({"type": verb, "command_id": command_id, **fields}).encode()
-        subject = f"vb.v1.cmd.{VENUE}.main.{verb}.{command_id}"
+        subject = f"vb.v1.cmd.{self.venue}.{self.account}.{verb}.{command_id}"
         self.sent.setdefault(command_id, time.time())
         try:
             await self.client.jetstream().publish(
@@ -248,6 +297,11 @@ class World:
     def results(self, command_id: str) -> list[Event]:
         """Results of one command seen so far, oldest first."""
         return [event for subject, event in self.events if subject.endswith(f".result.{command_id}")]
+
+    def position(self) -> str | None:
+        """Quantity of the position last told."""
+        told = [event["quantity"] for subject, event in self.events if ".position." in subject]
+        return told[-1] if told else None
 
     def orders(self, key: str) -> list[Event]:
         """Order events of one order seen so far, oldest first."""
@@ -291,7 +345,7 @@ class World:
             f"{subject} {json.dumps(event)[:260]}" for subject, event in self.events[-40:] if ".claim." not in subject
         ]
         logs = [f"--- {bridge.name}\n{bridge.log()[-3000:]}" for bridge in self.bridges]
-        return "\n".join([*lines, f"venue: {self.sim.submits_by_client_id}", *logs])
+        return "\n".join([*lines, f"venue: {dict(self.submits())}", *logs])
 
     # --- what must hold in the end --------------------------------------------------------------------------
 
@@ -310,10 +364,6 @@ class World:
         await subscription.unsubscribe()
         return found
 
-    def venue_fills(self) -> set[str]:
-        """Ids of every fill that the venue has made."""
-        return {record.trade_id for records in self.sim.exchange.fills.values() for record in records}
-
     async def check(self) -> None:
         """Hold the invariants against the stream and the venue.
 
@@ -321,19 +371,21 @@ class World:
             AssertionError: naming the command, order or fill that breaks one.
         """
         stored = await self.stored()
-        twice = {key: count for key, count in self.sim.submits_by_client_id.items() if count > 1}
+        twice = {key: count for key, count in self.submits().items() if count > 1}
         assert not twice, f"sent more than once: {twice}"
         results: dict[str, list[Event]] = defaultdict(list)
         fills: dict[str, int] = defaultdict(int)
-        orders: dict[str, list[Event]] = defaultdict(list)
+        lives: dict[str, _Life] = defaultdict(_Life)
         for subject, event in stored:
             kind = subject.split(".")[5]
             if kind == "result" and event.get("reason") != "duplicate":
                 results[event["command_id"]].append(event)
             elif kind == "fill":
-                fills[event["fill_id"]] += 1
+                fills[event["fill_id"]] += not event.get("voided")
+                if event.get("voided"):
+                    lives[event.get("client_order_id") or event["venue_order_id"]].voided += float(event["quantity"])
             elif kind == "order":
-                orders[subject].append(event)
+                lives[event.get("client_order_id") or event["venue_order_id"]].check(event)
         for command_id, outcomes in results.items():
             final = [event for event in outcomes if event["status"] != "unknown"]
             assert len(final) <= 1, f"{command_id} ended {len(final)} times: {final}"
@@ -342,17 +394,32 @@ class World:
         assert set(fills) == venue_fills, (
             f"fills differ: bus only {set(fills) - venue_fills}, venue only {venue_fills - set(fills)}"
         )
-        for key, states in orders.items():
-            _check_forward(key, states)
 
 
-def _check_forward(key: str, states: list[Event]) -> None:
-    filled, ended = 0.0, ""
-    for state in states:
-        now = float(state["filled_quantity"])
-        assert now >= filled, f"{key} went back from {filled} to {now}"
-        assert not ended or state["status"] == ended, f"{key} was {ended} and became {state['status']}"
-        filled, ended = now, state["status"] if state["status"] in FINAL else ""
+@dataclass
+class _Life:
+    """What one order has come to, and how far fills that were taken back let it fall."""
+
+    filled: float = 0.0
+    ended: str = ""
+    voided: float = 0.0
+
+    def check(self, event: Event) -> None:
+        now, fall = float(event["filled_quantity"]), self.filled - float(event["filled_quantity"])
+        assert fall <= self.voided, f"went back from {self.filled} to {now}: {event}"
+        assert fall > 0 or not self.ended or event["status"] == self.ended, f"was {self.ended} already: {event}"
+        self.voided -= max(0.0, fall)
+        self.filled, self.ended = now, event["status"] if event["status"] in FINAL else ""
+
+
+def _toml(name: str, table: dict[str, Any]) -> list[str]:
+    """Return a table and the tables in it as lines of TOML."""
+    plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    lines = [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in plain.items())]
+    for key, value in table.items():
+        if isinstance(value, dict):
+            lines += _toml(f"{name}.{key}", value)
+    return lines
 
 
 def _free_port() -> int:
