@@ -106,7 +106,7 @@ async def _check_ends(world: World, strategy: Strategy, killed: Measured) -> Non
     """Every order came to an end that is true: accepted and once at the venue, or rejected and never there."""
     for name in strategy.ids:
         end = await world.result(name, "accepted", "rejected")
-        at_venue = world.submits().get(name, 0)
+        at_venue = world.sim.submits_by_client_id.get(name, 0)
         if end["status"] == "rejected":  # killed between the claim and the first byte
             assert (at_venue, end["resolved_by"], end["reason"]) == (0, "query", "timeout"), end
             killed.never_sent += 1
@@ -127,7 +127,7 @@ async def _round(world: World, strategy: Strategy, active: BridgeProcess, kind: 
     if kind == "kill":
         world.fault("order.create.answer", "drop", times=1)
         doubtful = await strategy.order()
-        await world.until(lambda: world.submits().get(doubtful), what="the submit at the venue")
+        await world.until(lambda: world.sim.submits_by_client_id.get(doubtful), what="the submit at the venue")
     sending = asyncio.create_task(strategy.keep_sending())
     try:
         await asyncio.sleep(EVERY * 2)  # so that commands are at every stage of their way

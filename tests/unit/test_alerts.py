@@ -124,7 +124,9 @@ def test_alerts_fire_on_the_bad_series_and_not_on_the_good() -> None:
     if promtool is None:
         pytest.skip("no promtool (Debian: apt-get install prometheus): the rules were parsed, but not played")
     for arguments in (["check", "rules", ALERTS.name], ["test", "rules", CASES.name]):
-        done = subprocess.run([promtool, *arguments], cwd=ALERTS.parent, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [promtool, *arguments], cwd=ALERTS.parent, capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
 
