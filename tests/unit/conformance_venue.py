@@ -33,7 +33,20 @@ from venuebus import (
     VenueSpec,
 )
 from venuebus.simulation import FaultScript, Market, MatchingEngine, OrderRefused, SimFill, SimOrder, SimTrade
-from venuebus_schemas import Amend, Cancel, Order, OrderStatus, OrderType, Quote, Reason, Side, Submit, Verb, plain
+from venuebus_schemas import (
+    Amend,
+    Cancel,
+    Order,
+    OrderStatus,
+    OrderType,
+    Query,
+    Quote,
+    Reason,
+    Side,
+    Submit,
+    Verb,
+    plain,
+)
 
 KEY = "the-right-key"
 STATES = {"new": "new", "partially_filled": "partially_filled", "filled": "filled", "canceled": "canceled"}
@@ -166,6 +179,20 @@ class LineSession:
         rows = [] if "hides_orders" in self._bad else answer["orders"]
         return Snapshot(orders=[self._order(row, account) for row in rows], fills=[])
 
+    async def subscribe(self, symbols: list[str], market_data: list[str]) -> None:
+        answer = await self._timely(self._ask("subscribe", lambda: None, symbols=symbols))
+        if not answer["ok"] and "takes_any_symbol" not in self._bad:
+            raise CommandRejected(Reason.UNKNOWN_SYMBOL, f"no {', '.join(symbols)}")
+
+    async def unsubscribe(self, symbols: list[str], market_data: list[str]) -> None:
+        if "hears_on" not in self._bad:
+            await self._timely(self._ask("unsubscribe", lambda: None))
+
+    async def query(self, account: str, what: str, request: Query) -> list[Any]:
+        if what != "instruments" and "answers_anything" not in self._bad:
+            raise CommandRejected(Reason.UNSUPPORTED, f"no query {what}")
+        return [{"symbol": "AB"}]
+
     # --- inside ---------------------------------------------------------------------------------------------
 
     def _check(self, command: Submit) -> None:
@@ -228,7 +255,7 @@ class LineSession:
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:
-            while line := await reader.readline():
+            while line := await (reader.read(4096) if "reads_chunks" in self._bad else reader.readline()):
                 self._heard = asyncio.get_running_loop().time()
                 try:
                     self._take(json.loads(line))
@@ -355,7 +382,11 @@ class LineSimulator:
                 if asked["key"] != KEY:
                     raise OrderRefused("key", "wrong key")
             case "subscribe":
+                if asked["symbols"] != ["AB"]:
+                    raise OrderRefused("symbol", "no such symbol")
                 self._wants.add(writer)
+            case "unsubscribe":
+                self._wants.discard(writer)
             case "place":
                 number = f"V{next(self._numbers)}"
                 order = SimOrder(number, "me", asked["symbol"], asked["side"], Decimal(asked["qty"]),
@@ -408,6 +439,7 @@ def make_spec(*bad: str) -> VenueSpec[Any]:
         market_data=frozenset({"quote", "trade"} if "promises_trades" in bad else {"quote"}),
         verbs=frozenset({Verb.SUBMIT, Verb.CANCEL, Verb.AMEND}),
         order_types=frozenset({OrderType.LIMIT}),
+        queries=frozenset({"instruments"}),
     )
     defects = frozenset(bad)
     return VenueSpec(

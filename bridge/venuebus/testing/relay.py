@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ class Network:
         up: bytes that the session has sent so far.
         lose_answers: what the simulator says is swallowed; what the session says still arrives.
         mute: nothing passes in either direction, and no end of a connection either.
+        piece: what the simulator says arrives in pieces of so many bytes, each in a turn of the loop of its own.
         cut_after: once the session has sent as many bytes, every connection is cut and the network is mute.
     """
 
@@ -31,6 +33,7 @@ class Network:
         self.lose_answers = False
         self.mute = False
         self.cut_after: int | None = None
+        self.piece: int | None = None
         self.links: set[_Near] = set()
         self._ports: dict[tuple[str, int], int] = {}
         self._servers: list[asyncio.Server] = []
@@ -103,6 +106,8 @@ class _Near(asyncio.Protocol):
         self.far: asyncio.Transport | None = None
         self._address = (host, port)
         self._waiting: list[bytes] = []
+        self._pieces: deque[bytes] = deque()
+        self._passing = False
         self._opening: asyncio.Task[Any] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -149,7 +154,19 @@ class _Near(asyncio.Protocol):
         if self.transport is None or self.network.mute or self.network.lose_answers:
             return
         self.network.down += len(data)
-        self.transport.write(data)
+        if self.network.piece is None and not self._pieces:
+            self.transport.write(data)
+            return
+        size = self.network.piece or len(data)
+        self._pieces += [data[at : at + size] for at in range(0, len(data), size)]
+        if not self._passing:
+            self._pass_piece()
+
+    def _pass_piece(self) -> None:
+        self._passing = bool(self._pieces) and not self.ended
+        if self._passing and self.transport is not None:
+            self.transport.write(self._pieces.popleft())
+            asyncio.get_running_loop().call_soon(self._pass_piece)
 
     def far_ended(self) -> None:
         """Pass on that the simulator closed, unless nothing is to be heard of it."""

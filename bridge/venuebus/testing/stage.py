@@ -12,7 +12,7 @@ import msgspec
 from venuebus_schemas import Amend, AnyCommand, Cancel, Order, Submit
 
 from ..config import build_config
-from ..errors import CommandRejected, NotSent, OutcomeUnknown
+from ..errors import CommandRejected, FatalError, NotSent, OutcomeUnknown, RetryableError
 from ..limits import RateLimits
 from ..simulation.occasions import Occasion, orders_taken, stage
 from ..venue import Accepted, SupportsOrders, SupportsPrepare, SupportsSnapshot, VenueConfig
@@ -159,9 +159,13 @@ class Stage:
     async def act(self, work: Coroutine[Any, Any, T]) -> T:
         """Await ``work`` as the session's own, as long as the bridge would; the stage's clock is moved on."""
         task = as_session(work, "act")
+        name = getattr(work, "__qualname__", "it")
         if not await self.ends(task, ACT_LIMIT):
             task.cancel()
-            demand(False, f"{getattr(work, '__qualname__', 'it')}() did not end within {ACT_LIMIT:g} s")
+            demand(False, f"{name}() did not end within {ACT_LIMIT:g} s")
+        error = task.exception()
+        if isinstance(error, RetryableError | FatalError):
+            demand(False, f"{name}() ended with {type(error).__name__}: {error}")
         return task.result()  # type: ignore[no-any-return]
 
     async def end(self) -> None:

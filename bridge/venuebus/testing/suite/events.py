@@ -12,6 +12,8 @@ from ..stage import Stage
 from ..values import mistakes
 from .parts import Suite
 
+PIECE = 7  # bytes: no number, key or header of any length survives whole
+FEW = 5
 SHOWN = 5  # mistakes that a failure quotes
 MARKET_LIMIT = 60.0  # seconds of the loop's clock in which every configured kind of market data must come
 
@@ -63,6 +65,21 @@ class Events(Suite):
                 before = len(stage.context.events)
                 more = await stage.clock.pass_until(lambda: len(stage.context.events) > before, 10.0)
                 demand(more, "no event came within 10 s of the garbage")
+
+    @clause("events", "E6")
+    async def test_messages_are_understood_in_pieces(self) -> None:
+        self.needs_connection()
+        async with self.stage() as stage:
+            stage.network.piece = PIECE
+            await stage.start()
+            assert stage.running is not None
+            if self.can.market_data and stage.config.symbols:
+                came = await stage.clock.pass_until(lambda: len(stage.context.events) > FEW, 20.0)
+                demand(came, f"no more than {len(stage.context.events)} events came in pieces of {PIECE} bytes")
+            demand(not stage.running.done(), f"run() ended when messages came in pieces of {PIECE} bytes")
+            letters = [text for _, text in stage.context.dead_letters]
+            demand(not letters, f"pieces of messages became dead letters: {letters[:SHOWN]}")
+            demand_sound(stage.context.events, stage.context.now_ns())
 
     # --- the parts ------------------------------------------------------------------------------------------
 

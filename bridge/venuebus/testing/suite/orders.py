@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from venuebus_schemas import Fill, Order, OrderType, Reason, Submit, Verb, plain
+from venuebus_schemas import Fill, Order, OrderType, Reason, Submit, TimeInForce, Verb, plain
 
 from ...errors import CommandRejected, NotSent, OutcomeUnknown
 from ...orders.checks import check_capabilities
@@ -205,14 +205,25 @@ class Orders(Suite):
             kinds += [{"time_in_force": kind} for kind in sorted(self.can.time_in_force)]
             refused = [text for kind in kinds if (text := self._unsupported(stage, {**wanted, **kind}))]
             demand(not refused, f"declared, and unsupported for every configured symbol: {'; '.join(refused)}")
-            strange = next(kind for kind in OrderType if kind not in self.can.order_types)
-            try:
-                other = {**wanted, "order_type": strange, "command_id": "kit", "client_order_id": "kit"}
-                check_capabilities(msgspec.convert(other, Submit), Verb.SUBMIT, self.can)
-            except CommandRejected as error:
-                demand(error.reason is Reason.UNSUPPORTED, f"{strange} is refused as {error.reason}")
-            else:
-                raise AssertionError(f"{strange} is not declared and not refused")
+
+    @clause("orders", "O7")
+    async def test_what_is_not_declared_is_refused_before_the_wire(self) -> None:
+        self.needs(Verb.SUBMIT)
+        async with self.stage() as stage:
+            await stage.start()
+            before, wanted = stage.taken(), self.wanted(stage.simulator, stage.config)
+            strange: list[dict[str, Any]] = [{"order_type": kind} for kind in OrderType]
+            strange += [{"time_in_force": kind} for kind in TimeInForce]
+            strange += [{"post_only": True}, {"reduce_only": True}]
+            for more in strange:
+                probe = Probe(_command({**wanted, **more}), stage.account, stage.network)
+                try:  # as the bridge does: what the capabilities do not refuse, prepare() must
+                    check_capabilities(probe.command, Verb.SUBMIT, self.can)
+                except CommandRejected as error:
+                    demand(error.reason is Reason.UNSUPPORTED, f"{more} is refused as {error.reason}")
+                else:
+                    demand(self._declares(more), f"{more} is not declared, and nobody refuses it")
+            demand(stage.taken() == before, "an order was made although nothing was executed")
 
     @clause("orders", "O8")
     async def test_a_cancel_ends_an_open_order(self) -> None:
@@ -288,6 +299,11 @@ class Orders(Suite):
         if missing:
             not_applicable(f"{', '.join(missing)} is not declared")
 
+    def _declares(self, more: dict[str, Any]) -> bool:
+        can = self.can
+        offered: set[Any] = {*can.order_types, *(can.time_in_force or TimeInForce), TimeInForce.OTHER}
+        return all(getattr(can, name, False) if value is True else value in offered for name, value in more.items())
+
     def _unsupported(self, stage: Stage, wanted: dict[str, Any]) -> str:
         """Say why no configured symbol takes ``wanted``; empty where one does, or something else is wrong with it."""
         text = ""
@@ -333,6 +349,10 @@ def _same(order: Order, command: object) -> None:
 
 def _is_over(order: Order | None) -> bool:
     return order is not None and order.status.is_final
+
+
+def _command(fields: dict[str, Any]) -> Submit:
+    return msgspec.convert({"type": "submit", "command_id": "kit", "client_order_id": "kit", **fields}, Submit)
 
 
 def _completed(fields: dict[str, object]) -> dict[str, object]:

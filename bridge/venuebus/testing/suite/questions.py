@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from venuebus_schemas import Event, Order, Submit, Verb
+from venuebus_schemas import Event, Order, Query, Reason, Submit, Verb
 
-from ...errors import RetryableError
+from ...errors import CommandRejected, RetryableError
 from ...venue import (
     Found,
     OrderKey,
     Snapshot,
     SupportsLookup,
+    SupportsQueries,
     SupportsSnapshot,
     SupportsSubscriptions,
 )
@@ -24,6 +25,8 @@ from .parts import Suite
 
 ASK_LIMIT = 60.0  # seconds of the loop's clock until a question must have ended
 NEVER = "kit-never-sent"
+NO_SYMBOL = "KIT9999"
+NO_QUERY = "kit-no-such-query"
 LOOKUPS = 3  # as often as an order that just came may be "not found" before that counts
 
 
@@ -130,6 +133,12 @@ class Questions(Suite):
             await stage.start()
             if not isinstance(stage.session, SupportsSubscriptions):
                 not_applicable("the session has no subscribe()")
+            try:
+                await stage.act(stage.session.subscribe([NO_SYMBOL], kinds))
+            except CommandRejected as error:
+                demand(NO_SYMBOL in str(error), f"the refusal of {NO_SYMBOL} does not name it: {error}")
+            else:
+                raise AssertionError(f"subscribe() took {NO_SYMBOL}, which the venue does not have")
             await stage.act(stage.session.unsubscribe([symbol], kinds))
             stage.context.events.clear()
             await stage.clock.pass_until(lambda: False, 1.0)
@@ -139,6 +148,26 @@ class Questions(Suite):
             demand(not still & set(kinds), f"unsubscribed, and still published: {still}")
             await stage.act(stage.session.subscribe([symbol], kinds))
             demand(await stage.clock.pass_until(lambda: _of(stage, symbol), 20.0), "subscribed again, and nothing came")
+
+    @clause("questions", "Q5")
+    async def test_declared_queries_are_answered(self) -> None:
+        async with self.stage() as stage:
+            await stage.start()
+            if not isinstance(stage.session, SupportsQueries):
+                demand(not self.can.queries, f"{sorted(self.can.queries)} are declared, and there is no query()")
+                not_applicable("the session has no query()")
+            request = Query(symbol=next(iter(stage.config.symbols), None))
+            for what in (*sorted(self.can.queries), NO_QUERY):
+                task = as_session(stage.session.query(stage.account, what, request), "query")
+                demand(await stage.ends(task, ASK_LIMIT), f"the query {what} does not end within {ASK_LIMIT:g} s")
+                error = task.exception()
+                refused = isinstance(error, CommandRejected) and error.reason is Reason.UNSUPPORTED
+                if what == NO_QUERY:
+                    demand(refused, f"a query that is not declared ended with {error!r}")
+                    continue
+                demand(error is None or (isinstance(error, CommandRejected) and not refused),
+                       f"the query {what} ended with {error!r}")  # fmt: skip
+                demand(error is not None or isinstance(task.result(), list), f"the query {what} returned no list")
 
     # --- the parts ------------------------------------------------------------------------------------------
 
