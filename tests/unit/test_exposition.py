@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.internal.decoder import _DecodeVarint32  # type: ignore[attr-defined,unused-ignore]
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from venuebus.exposition import ZERO, Sparse, wants_protobuf
 from venuebus.metrics import Metrics
@@ -94,6 +94,7 @@ def test_counters_gauges_and_labels_read_back() -> None:
     assert found["process_resident_memory_bytes"].metric[0].gauge.value > 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(min_value=-1, max_value=1e7, allow_nan=False), max_size=60))
 def test_every_observation_is_in_one_native_bucket_and_it_belongs_there(values: list[float]) -> None:
     metrics = Metrics()
