@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
@@ -76,8 +77,15 @@ def test_the_steps_that_are_written_lead_from_nothing_to_a_trade(
         listed = outside.run(command, made)
     assert re.search(rf"ok\s+{NAME}\s+venuebus-{NAME} 0\.1\.0", listed), listed
 
-    [command] = steps.take("pytest")
-    assert re.search(r"\d+ passed", outside.run(command, made))
+    test, write, plugins = steps.take("pytest")
+    assert re.search(r"\d+ passed", outside.run(test, made))
+    assert f"{NAME}: gold, report in" in outside.run(write, made)
+    report = json.loads((made / "venuebus_my_venue" / "conformance.json").read_text())
+    assert (report["distribution"], report["version"]) == (f"venuebus-{NAME}", "0.1.0")
+    assert sum(area["passed"] for area in report["areas"].values()) > 20
+    assert all(area["failed"] == area["untested"] == 0 for area in report["areas"].values()), report["areas"]
+    assert "gold" in outside.run(plugins, made)
+    outside.run("pytest tests/test_contract.py", made)  # what is shipped is what the run says
 
     # From here on the README names ports; a test takes free ones.
     [command] = steps.take("venuebus simulate")

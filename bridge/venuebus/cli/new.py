@@ -47,6 +47,7 @@ def command(name: str, path: Path, license_name: str, author: str | None) -> Non
         "python3 -m venv .venv && . .venv/bin/activate   # or any environment that has venuebus",
         "pip install -e '.[test]'",
         "pytest                                          # codec, sessions, conformance",
+        "pytest --venuebus-report package                # … and the report that `venuebus plugins` shows",
         f"venuebus simulate {name}   # the venue, alone; README.md goes on to the first order",
     ):
         click.echo(f"  {line}")
