@@ -43,9 +43,9 @@ class Login(NamedTuple):
 
     servers: list[str]
     name: str = "venuebus-client"
-    credentials: Path | None = None
+    credentials: Path | str | None = None
     nkey_seed: str | None = None
-    ca_file: Path | None = None
+    ca_file: Path | str | None = None
     inbox_prefix: str = "_INBOX"
     timeout: float = 2.5
 
