@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -205,17 +206,22 @@ async def test_a_configuration_with_mistakes_is_refused_whole_with_all_of_them(w
     assert bridge.venues == {"toy": toy}
 
 
-async def test_what_needs_a_restart_is_said_and_the_rest_takes_effect(world: World) -> None:
+async def test_what_needs_a_restart_is_said_and_the_rest_takes_effect(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("venuebus"), "level", logging.INFO)  # and back at the end
     world.data["run"] = {"watch_config": False}
     world.write()
     bridge = await world.start()
     world.data["bus"]["request_timeout"] = 3.0
     world.data["http"]["max_body"] = 5000
+    world.data["log"] = {"level": "debug", "format": "json"}
     world.write(extra={"plugin": "toy", "folder": ".", "account": "second"})
     bridge.reload()
     await world.ready("extra")
     fixed = world.told("changed in the configuration, takes effect at the next start of the bridge")
-    assert [line["key"] for line in fixed] == ["bus.request_timeout", "http.max_body"]
+    assert [line["key"] for line in fixed] == ["bus.request_timeout", "http.max_body", "log.format"]
+    assert logging.getLogger("venuebus").level == logging.DEBUG  # which needs none
 
 
 async def test_a_plugin_that_fails_on_a_configuration_changes_nothing(world: World) -> None:

@@ -124,6 +124,8 @@ class Child:
             login_patience=config.bus.login_patience, prefix=config.bus.prefix,
         )  # fmt: skip
         self.connection.single_replica.update(self._setup.single_replica)
+        text = "its process connects to NATS"
+        self._link.send(State(state=SessionState.CONNECTING, text=text, since_ns=time.time_ns()))
         connecting = asyncio.create_task(self.connection.connect(), name="connect")
         if not await self._or_stop(connecting):
             return False

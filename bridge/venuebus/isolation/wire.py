@@ -27,6 +27,9 @@ class Setup(msgspec.Struct, tag="setup", kw_only=True):
     single_replica: list[str]
     nats_url: str | None = None
 
+    def __repr__(self) -> str:
+        return f"<setup of {self.venue}>"  # the tables may hold what nobody should read
+
 
 class Stop(msgspec.Struct, tag="stop"):
     """To the child: drain and end."""
