@@ -89,7 +89,7 @@ class Context:
             self.count("event_of_unknown_account")
             have = ", ".join(self.accounts)
             raise ValueError(f"account {event.account!r} is none of this venue's: {have}")
-        account.publish(event)
+        account.hear(event)
 
     def _only_account(self) -> Account | None:
         return next(iter(self._accounts.values())) if len(self._accounts) == 1 else None

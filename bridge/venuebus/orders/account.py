@@ -28,6 +28,7 @@ from ..bus.claim import Claim
 from ..bus.journal import Checkpoint, Journal
 from ..bus.ledger import Ledger
 from .forwards import Forwards
+from .recall import Recall
 from .tracker import OrderTracker, fill_key, order_key
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class Account:
         self.ledger = ledger
         self.journal = journal
         self.tracker = OrderTracker(name)
+        self._recall = Recall(
+            self.tracker, lambda key: ledger.read_last("order", key), lambda data: self.restore("order", data, 0),
+            self.publish,
+        )  # fmt: skip
         self._on_settled = on_settled
         self.halted = False
         self.reconciled = False
@@ -84,6 +89,18 @@ class Account:
         self._order_seqs.clear()
 
     # --- from the venue -------------------------------------------------------------------------------------
+
+    def hear(self, event: AccountEvent) -> None:
+        """Put on the bus what a session tells unasked; an order that is not remembered is looked for first.
+
+        Raises:
+            ValueError: as `publish`.
+        """
+        if isinstance(event, Order):
+            check_event(event)
+            if self._recall.takes(event):
+                return
+        self.publish(event)
 
     def publish(self, event: AccountEvent, *, reconciled: bool = False) -> bool:
         """Put one event of the venue on the bus; return whether it was news.
@@ -196,6 +213,7 @@ class Account:
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Take over what a checkpoint holds beside ids."""
+        self.tracker.forgets = True
         self.halted = checkpoint.halted
         self.last_fill_ns = max(self.last_fill_ns, checkpoint.last_fill_ns)
         self.positions = {f"{position.symbol}/{position.side}": position for position in checkpoint.positions}

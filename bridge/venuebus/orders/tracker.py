@@ -61,7 +61,7 @@ class OrderTracker:
         self._by_venue_id: dict[str, str] = {}
         self._fill_ids: OrderedDict[str, None] = OrderedDict()
         self.told: Order | None = None
-        self.evicted = False
+        self.forgets = False  # whether finished orders may stand on the stream that are not remembered here
 
     # --- look-up --------------------------------------------------------------------------------------------
 
@@ -244,7 +244,7 @@ class OrderTracker:
         self.open.pop(key, None)
         self._finished[key] = tracked
         if len(self._finished) > KEEP_FINISHED:
-            self.evicted = True
+            self.forgets = True
             _, gone = self._finished.popitem(last=False)
             for venue_id in (gone.order.venue_order_id, *(gone.order.venue_order_ids or {}).values()):
                 if venue_id:
