@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import struct
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+RESET = struct.pack("ii", 1, 0)  # closing sends a reset, not the end of the stream
 LOCAL = re.compile(r"(127\.0\.0\.1|localhost):(\d+)")
 
 
@@ -179,6 +181,9 @@ class _Near(asyncio.Protocol):
             self._opening.cancel()
         for transport in (self.transport, self.far):
             if transport is not None:
+                end = transport.get_extra_info("socket")
+                if end is not None and end.fileno() >= 0:
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 transport.abort()
 
 
