@@ -8,6 +8,7 @@ read the login anew for it. Who cannot be helped by that is told apart by `is_re
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 from collections.abc import Awaitable, Callable
@@ -72,6 +73,12 @@ class BusClient(Client):
 
     def _connect_command(self) -> bytes:
         return _with_credentials(super()._connect_command)
+
+    async def _attempt_reconnect(self) -> None:
+        try:
+            await super()._attempt_reconnect()
+        except asyncio.InvalidStateError:
+            pass  # an error of the server in the middle of it has begun the next attempt, which ended this one's future
 
     async def _process_err(self, err_msg: str) -> None:
         text = err_msg.strip("'")

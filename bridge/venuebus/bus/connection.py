@@ -42,6 +42,7 @@ HIGH_WATER = 8 * 1024 * 1024  # bytes waiting for NATS above which market data i
 
 
 LOGIN_KEYS = "bus.credentials, bus.nkey, bus.token, or bus.user and bus.password"
+CALM = 5.0  # seconds without a refusal after which the next one begins a new row: a server may take us in between
 MAX_DENIED = 1000  # subjects remembered as denied
 
 
@@ -138,7 +139,7 @@ class Connection:
         self._closing = False
         self._up = False
         self._stood = False
-        self._refused_since: dict[str, float] = {}
+        self._refusals: dict[str, tuple[float, float]] = {}  # the first and the last of a row
         self._refused = ""  # what a server said against our login before the first connection stood
         self._connecting: asyncio.Timeout | None = None
         self._replies = Replies(self.control)
@@ -386,7 +387,10 @@ class Connection:
                 self._connecting.reschedule(now + OTHER_SERVERS)
             self._refused = _describe(error)
             return
-        since = self._refused_since.setdefault(name, now)
+        since, last = self._refusals.get(name, (now, now))
+        if now - last > CALM:
+            since = now
+        self._refusals[name] = since, now
         if since == now and not self._closing:
             log.error(f"NATS {_refusal(_describe(error))}", tries_for=f"{self._login_patience:g} s")
         if now - since >= self._login_patience:
@@ -401,7 +405,6 @@ class Connection:
                 listener(False)
 
     async def _on_up(self, name: str) -> None:
-        self._refused_since.pop(name, None)
         self.denied.clear()  # rights may be other ones now
         if name != "control":
             return
