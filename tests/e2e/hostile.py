@@ -195,6 +195,9 @@ class Session:
         if self.method in ("close", "leak"):
             await asyncio.sleep(0.1)
             return
+        if self.method == "stray":
+            asyncio.get_running_loop().call_soon(sys.exit, "a callback")
+            Session.leaked.append(asyncio.create_task(self._misbehave("stray")))
         await self._misbehave("run")
         await self.lost.wait()
 
@@ -352,3 +355,6 @@ class HostilePlugin:
     @hookimpl
     def venuebus_venue_state_changed(self, venue: str, state: Any, reason: str) -> None:
         sys.exit("a hook that ends the program")
+
+
+PLUGIN = HostilePlugin()

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 
 from .. import collector
 from ..app import Bridge
 from ..config import BridgeConfig, load_config
+from ..guard import said
 from ..logs import setup_logging
 from ..plugins import Plugins
 from .check import read_config
+
+log = structlog.get_logger("venuebus")
 
 
 @click.command(short_help="Run the bridge that FILE configures.")
@@ -35,7 +40,23 @@ def command(file: Path) -> int:
     """
     config, plugins = read_config(file)
     collector.pace()
-    return asyncio.run(_run(file, config, plugins))
+    return _outlive(_run(file, config, plugins))
+
+
+def _outlive(bridge: Coroutine[Any, Any, int]) -> int:
+    """Run ``bridge`` to its end, although a plugin calls `sys.exit` in a task or callback where no guard stands."""
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        task = loop.create_task(bridge, name="run")
+        while True:
+            try:
+                return loop.run_until_complete(task)
+            except (SystemExit, KeyboardInterrupt) as error:
+                # Ctrl-C comes to the loop as a signal, once its handler stands: then nobody but a plugin raises this.
+                early = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+                if task.done() or (early and isinstance(error, KeyboardInterrupt)):
+                    raise
+                log.error("a plugin tried to end the program from a task of its own; it goes on", error=said(error))
 
 
 async def _run(file: Path, config: BridgeConfig, plugins: Plugins) -> int:
