@@ -97,16 +97,6 @@ async def test_a_bridge_trades_at_a_simulator_in_another_process_and_ends_on_sig
     events = [json.loads(row) for row in out.splitlines()]
     assert {event["type"] for event in events} == {"order", "fill", "result"}
     assert [event["status"] for event in events if event["type"] == "order"][-1] == "filled"
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (strategy,) = re.findall(r"```python\n(.*?)```", readme, re.S)
-    strategy = strategy.replace("nats://127.0.0.1:4222", address.group(0))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", strategy, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    code, out, err = await end(process, 30)
-    assert code == 0, err
-    assert "'type': 'quote'" in out
-    assert "'status': 'accepted'" in out
     code, out, err = await cli(spawn, "watch", *at[:2], "acct.btse.>", "--since", "1h", "--no-follow")
     assert code == 0, err
     assert " fill " in out
