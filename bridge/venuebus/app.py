@@ -263,7 +263,7 @@ class Bridge:
             made = {name: self._make(name, venue, merged.tables) for name, venue in fresh.items()}
             if changes and (ground := self._ground) is not None:
                 await self._ensure_streams(ground.connection, config, ground.subjects, ground.names)
-        except (ConfigError, BusError) as error:
+        except ConfigError as error:
             log.error("configuration refused: nothing is changed", mistake=str(error))
             return
         self._tell(changes, config)

@@ -16,8 +16,9 @@ from typing import Any
 import structlog
 
 from .config import BridgeConfig
-from .errors import ConfigError
+from .errors import BusError, ConfigError
 
+RETRY = 2.0  # seconds until a configuration that NATS kept from taking effect is tried again
 POLL = 1.0  # seconds between two looks; a file must look the same twice before it is read
 FIXED = ("bus", "http", "tracing", "log")  # tables that take effect at the next start, but for the log's level
 log = structlog.get_logger("venuebus.config")
@@ -77,7 +78,7 @@ class Reloader:
 
     Args:
         read: returns the configuration as it is now, or raises `ConfigError` with every mistake.
-        apply: makes it so; called with one configuration at a time.
+        apply: makes it so; called with one configuration at a time. What it raises a `BusError` for is tried again.
         files: those to watch, asked for before every look; empty: watch none.
     """
 
@@ -92,6 +93,7 @@ class Reloader:
         self._files = files
         self._asked = asyncio.Event()
         self._mistakes = ""
+        self._again = False
         self._seen = _look_at(files())  # now: what changes while the bridge still starts counts, too
 
     def ask(self) -> None:
@@ -105,7 +107,7 @@ class Reloader:
         while True:
             asked = await self._wait()
             now = await asyncio.to_thread(_look_at, self._files())
-            if asked or (now == seen and now != read):
+            if asked or self._again or (now == seen and now != read):
                 await self._reload()
                 # It may refer to other files now; what changed while it was read counts as not read yet.
                 after = await asyncio.to_thread(_look_at, self._files())
@@ -114,7 +116,7 @@ class Reloader:
 
     async def _wait(self) -> bool:
         try:
-            async with asyncio.timeout(POLL):
+            async with asyncio.timeout(RETRY if self._again else POLL):
                 await self._asked.wait()
         except TimeoutError:
             return False
@@ -122,6 +124,7 @@ class Reloader:
         return True
 
     async def _reload(self) -> None:
+        self._again = False
         try:
             config = await asyncio.to_thread(self._read)
         except ConfigError as error:
@@ -131,9 +134,14 @@ class Reloader:
                     log.error("configuration refused", mistake=line)
                 log.error("configuration refused: nothing is changed", mistakes=len(self._mistakes.splitlines()))
             return
-        self._mistakes = ""
         try:
             await self._apply(config)
+            self._mistakes = ""
+        except BusError as error:
+            self._again = True  # most likely NATS is away, and nobody will write the file again because of that
+            if str(error) != self._mistakes:
+                self._mistakes = str(error)
+                log.error("configuration cannot take effect now, it is tried again", why=str(error))
         except Exception:  # foreign code had its part in it, and must not end the bridge
             log.exception("configuration refused: a plugin failed on it")
 

@@ -22,7 +22,7 @@ from venuebus.config import load_config
 from venuebus.fleet import RunningVenue
 from venuebus.plugins import load_plugins
 
-from .bench import Bench
+from .bench import Bench, NatsServer
 from .test_webhooks_ingress import Plugin as NotesPlugin
 from .test_webhooks_ingress import sign
 from .toy_venue import ToyPlugin
@@ -237,6 +237,25 @@ async def test_a_plugin_that_fails_on_a_configuration_changes_nothing(world: Wor
     world.write(k={"plugin": "key", "key": "old-secret", "plain": "mended"})
     bridge.reload()
     await world.bench.until(lambda: world.state("toy") == "gone" and world.state("k") == "ready")
+
+
+async def test_a_change_while_nats_is_away_takes_effect_once_it_is_back(
+    own_server: NatsServer, subject_prefix: str, tmp_path: Path, lines: list[Any]
+) -> None:
+    async with Bench(own_server.url, subject_prefix, tmp_path) as bench:
+        world = World(bench, lines)
+        world.data["run"] = {"watch_config": False}
+        world.write()
+        bridge = await world.start()
+        own_server.kill()
+        await bench.until(lambda: bridge.connection is not None and not bridge.connection.is_up)
+        world.write(extra={"plugin": "toy", "folder": ".", "account": "second"})
+        bridge.reload()
+        await bench.until(lambda: world.told("configuration cannot take effect now, it is tried again"))
+        assert set(bridge.venues) == {"toy"}
+        await own_server.start()
+        await bench.until(lambda: world.state("extra") == "ready" and world.state("toy") == "ready", 20)
+        assert len(world.told("venue added")) == 1
 
 
 async def test_an_exchanged_folder_behind_a_link_is_seen_as_kubernetes_mounts_it(world: World) -> None:
