@@ -125,7 +125,7 @@ class Bench:
                 self._saw(message.subject, message.data)
 
         await self.client.subscribe(f"{self.prefix}.v1.>", cb=seen)
-        await self.client.request("$JS.API.INFO", b"")  # a barrier: the subscriptions stand; a flush would overtake them
+        await self.client.request("$JS.API.INFO", b"")  # a barrier: a flush would overtake the subscriptions
         self._follower = asyncio.create_task(self._follow())
 
     def _saw(self, subject: str, data: bytes) -> None:

@@ -144,7 +144,7 @@ async def test_a_third_distribution_works_without_touching_the_core(
 
     client = await nats.connect(nats_url)
     quotes = await client.subscribe(f"{subject_prefix}.v1.md.acme-live.quote.ACME")
-    await client.request("$JS.API.INFO", b"")  # a barrier: the subscriptions stand; a flush would overtake them
+    await client.request("$JS.API.INFO", b"")  # a barrier: a flush would overtake the subscriptions
     with (tmp_path / "log").open("wb") as log:
         bridge = await asyncio.create_subprocess_exec(
             *PROGRAM, "run", str(config), cwd=tmp_path, env=environment, stdout=log, stderr=log

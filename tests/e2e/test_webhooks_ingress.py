@@ -122,7 +122,7 @@ class World:
 
         for plane in ("acct", "dead"):
             await self.client.subscribe(f"{self.prefix}.v1.{plane}.>", cb=on_message)
-        await self.client.request("$JS.API.INFO", b"")  # a barrier: the subscriptions stand; a flush would overtake them
+        await self.client.request("$JS.API.INFO", b"")  # a barrier: a flush would overtake the subscriptions
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]

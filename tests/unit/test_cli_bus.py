@@ -219,7 +219,7 @@ async def answer(client: Client, *events: Callable[[dict[str, Any]], tuple[str, 
             await put(client, subject, event)
 
     await client.subscribe("vb.v1.cmd.>", cb=on_command)
-    await client.request("$JS.API.INFO", b"")  # a barrier: the subscriptions stand; a flush would overtake them
+    await client.request("$JS.API.INFO", b"")  # a barrier: a flush would overtake the subscriptions
 
 
 def result(status: ResultStatus, reason: Reason | None = None) -> Callable[[dict[str, Any]], tuple[str, Event]]:
@@ -342,7 +342,7 @@ async def test_orders_are_listed_unknown_first_and_resolve_hands_over_the_word(c
 
     await client.subscribe(SUBJECTS.query("toy", "main", "orders"), cb=on_query)
     await client.subscribe(SUBJECTS.control("toy", "resolve"), cb=on_control)
-    await client.request("$JS.API.INFO", b"")  # a barrier: the subscriptions stand; a flush would overtake them
+    await client.request("$JS.API.INFO", b"")  # a barrier: a flush would overtake the subscriptions
     ended = await (await start("orders", "--venue", "toy")).end()
     assert ended.code == 0, ended.err
     assert [line.split("\t")[0] for line in ended.out] == ["status", "unknown", "new"]
