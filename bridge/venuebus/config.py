@@ -16,6 +16,8 @@ import msgspec
 from venuebus_schemas.subjects import NAME
 
 from .errors import ConfigError
+from .guard import call
+from .limits import Limit
 from .secret import remember
 from .settings import BusConfig as BusConfig
 from .settings import HttpConfig as HttpConfig
@@ -191,7 +193,9 @@ def _spec(
 
 
 def _venue_mistakes(spec: VenueSpec[Any], config: VenueConfig, table: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    names = config.account_names()
+    names, wrong = _asked(spec, config)
+    if wrong is not None:
+        yield "plugin", wrong
     for name in names:
         if not NAME.match(name):
             yield "account", f"the name {name!r} must be 1 to 64 of A-Z a-z 0-9 _ -"
@@ -219,6 +223,21 @@ def _venue_mistakes(spec: VenueSpec[Any], config: VenueConfig, table: Mapping[st
         number = getattr(config, key)
         if number is not None and not 0 <= number < float("inf"):
             yield key, "expected a number of seconds, 0 or more"
+
+
+def _asked(spec: VenueSpec[Any], config: VenueConfig) -> tuple[tuple[str, ...], str | None]:
+    """Return the names of the accounts, and what is wrong with what the plugin makes of the table, if anything is."""
+    who = f"plugin {spec.name}"
+    try:
+        names = call(who, "account_names", config.account_names)
+        limits = call(who, "limits", spec.limits, config) if spec.limits is not None else ()
+    except Exception as error:  # noqa: BLE001 - foreign code; its bug must not hide the other mistakes
+        return (), str(error)
+    if not (isinstance(names, tuple | list) and all(isinstance(name, str) for name in names)):
+        return (), f"{who}: account_names() must return a tuple of names"
+    if not (isinstance(limits, tuple | list) and all(isinstance(limit, Limit) for limit in limits)):
+        return tuple(names), f"{who}: limits() must return a tuple of venuebus.Limit"
+    return tuple(names), None
 
 
 def _is_positive_decimal(text: str) -> bool:

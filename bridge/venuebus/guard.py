@@ -27,6 +27,7 @@ GRACE = 1.0  # seconds in which a canceled call must have ended; then it is left
 MAX_TEXT = 2000  # characters of a plugin's text that go on the bus
 MAX_KEYS = 64 * 1024  # bytes of what `prepare` puts into a claim
 MAX_WAIT = 86_400.0  # seconds of ``retry_after`` that are believed
+_SAYS_NO = ("translate", "validate")  # by `ValueError`
 MAX_STUCK = 3  # calls that never end, after which the venue is not tried again
 
 
@@ -175,7 +176,7 @@ def fault(who: str, method: str, error: BaseException) -> BaseException:
     """Return what to raise instead of ``error``; `SystemExit` and `KeyboardInterrupt` would end the whole program."""
     if isinstance(error, VenuebusError):
         return _sane(error)
-    if isinstance(error, OSError) or (method == "translate" and isinstance(error, ValueError)):
+    if isinstance(error, OSError) or (method in _SAYS_NO and isinstance(error, ValueError)):
         return error
     if isinstance(error, SystemExit | KeyboardInterrupt):
         text = f"{who}: {method}() tried to end the program ({type(error).__name__}: {_words(error, 100)})"

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .config import BridgeConfig
 
 OLDEST_CONTRACT = 1
+SLOW = 2.0  # seconds of loading that are told
 MAX_FOUND = 1000  # what one hook may return
 LIMIT_VARIABLE = "VENUEBUS_PLUGINS"
 _PREFIX = "venuebus_"
@@ -96,6 +97,17 @@ class Plugins:
             for plugin in self.loaded
             if kind in plugin.venues or any(getattr(plugin.hooks.hook, name).get_hookimpls() for name in look)
         ]
+
+    def oddities(self) -> list[str]:
+        """Return a line for what a plugin in use should not have done while it was loaded."""
+        found = []
+        for plugin in self.loaded:
+            if plugin.output:
+                first = plugin.output.splitlines()[0][:200]
+                found.append(f"plugin {plugin.name} printed while it was loaded, which no plugin should: {first!r}")
+            if plugin.seconds > SLOW:
+                found.append(f"plugin {plugin.name} took {plugin.seconds:.1f} s to load: it must not block at import")
+        return found
 
     def interceptors(self, config: BridgeConfig) -> tuple[Interceptor, ...]:
         """Return every plugin's interceptors, lowest ``order`` first.

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 
 import msgspec
 
+from .guard import call
 from .secret import Secret, redact, remember
 
 REFERENCE = 'a string, { env = "NAME" } or { file = "path" }'
@@ -95,14 +96,14 @@ class TableReader:
             built = kind(**values)
             validate = getattr(built, "validate", None)
             if callable(validate):
-                validate()
+                call(kind.__name__, "validate", validate)
         except ValueError as error:
             for text in [str(arg) for arg in error.args] or ["not valid"]:
                 match = _KEY_FIRST.match(text)
                 self.mistake(_join(path, match[1]) if match else path, match[2] if match else text)
             return None
         except Exception as error:  # noqa: BLE001 - a plugin's own code; its bug must not hide the other mistakes
-            self.mistake(path, f"could not be checked: {type(error).__name__}: {error}")
+            self.mistake(path, f"could not be checked: {error}")
             return None
         return built
 

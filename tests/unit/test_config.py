@@ -230,10 +230,10 @@ def test_a_plugin_may_tell_several_mistakes_of_its_own():
 
 def test_a_plugin_whose_check_is_broken_is_one_mistake_among_the_others(monkeypatch):
     monkeypatch.setattr(ToyConfig, "validate", lambda _self: 1 / 0)
-    assert mistakes(bus={"prefx": "x"}) == [
-        "b.toml: bus.prefx: unknown key; did you mean 'prefix'?",
-        "b.toml: venues.toy: could not be checked: ZeroDivisionError: division by zero",
-    ]
+    unknown, broken = mistakes(bus={"prefx": "x"})
+    assert unknown == "b.toml: bus.prefx: unknown key; did you mean 'prefix'?"
+    said = "could not be checked: ToyConfig: validate() raised ZeroDivisionError: division by zero (test_config.py"
+    assert broken.startswith(f"b.toml: venues.toy: {said}")
 
 
 def test_no_venue_at_all_is_a_mistake():
@@ -294,3 +294,43 @@ def test_http_networks_are_checked():
     assert build(http={"trusted_proxies": ["10.0.0.0/8", "::1"]}).http.trusted_proxies == ("10.0.0.0/8", "::1")
     assert mistakes(http={"trusted_proxies": ["10.0.0.1/8"]})[0].startswith("b.toml: http.trusted_proxies: ")
     assert mistakes(http={"listen": "8321"})[0].startswith("b.toml: http.listen: expected")
+
+
+class Odd(VenueConfig, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Its ``what`` says how it breaks."""
+
+    what: str
+
+    def account_names(self):
+        if self.what == "names":
+            raise KeyError("boom")
+        return 7 if self.what == "number" else ("main",)
+
+    def validate(self):
+        if self.what == "exit":
+            raise SystemExit(3)
+
+
+def limits(config):
+    if config.what == "limits":
+        raise KeyboardInterrupt
+    return ["ten a second"] if config.what == "texts" else ()
+
+
+@pytest.mark.parametrize(
+    ("what", "mistake"),
+    [
+        ("names", "venues.v.plugin: plugin odd: account_names() raised KeyError: 'boom'"),
+        ("number", "venues.v.plugin: plugin odd: account_names() must return a tuple of names"),
+        ("limits", "venues.v.plugin: plugin odd: limits() tried to end the program (KeyboardInterrupt"),
+        ("texts", "venues.v.plugin: plugin odd: limits() must return a tuple of venuebus.Limit"),
+        ("exit", "venues.v: could not be checked: Odd: validate() tried to end the program"),
+    ],
+)
+def test_a_plugin_that_fails_on_its_table_is_a_mistake_that_names_it(what, mistake):
+    spec = VenueSpec(
+        name="odd", config_type=Odd, create=lambda _: None, capabilities=Capabilities(), limits=limits
+    )  # fmt: skip
+    with pytest.raises(ConfigError) as error:
+        build_config({"venues": {"v": {"plugin": "odd", "what": what}}}, {"odd": spec})
+    assert mistake in str(error.value)

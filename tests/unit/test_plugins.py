@@ -2,6 +2,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import venuebus.plugins
 from structlog.testing import capture_logs
 from venuebus import Capabilities, PluginError, VenueConfig, VenueSpec, hookimpl
 from venuebus.config import BridgeConfig
@@ -203,9 +204,19 @@ def test_two_plugins_for_one_venue_are_both_refused_by_name(site, monkeypatch):
 
 def test_what_a_plugin_prints_while_it_is_loaded_is_kept_for_itself(site, monkeypatch, capsys):
     site.install("toy", "print('at import')" + GOOD + "import sys\nprint('later', file=sys.stderr)\n")
-    [loaded] = site.load(monkeypatch).loaded
+    plugins = site.load(monkeypatch)
+    [loaded] = plugins.loaded
     assert capsys.readouterr() == ("", "")
     assert loaded.output == "at import\nlater\n"
+    assert plugins.oddities() == ["plugin toy printed while it was loaded, which no plugin should: 'at import'"]
+
+
+def test_a_plugin_that_blocks_while_it_is_loaded_is_told(site, monkeypatch):
+    monkeypatch.setattr(venuebus.plugins, "SLOW", 0.01)
+    site.install("slow", "import time\ntime.sleep(0.02)" + GOOD)
+    site.install("quick", GOOD)
+    [said] = site.load(monkeypatch).oddities()
+    assert said.startswith("plugin slow took 0.0 s to load: it must not block at import")
 
 
 def test_the_variable_limits_loading_and_names_what_is_not_there(site, monkeypatch):

@@ -22,6 +22,8 @@ def read_config(file: Path) -> tuple[BridgeConfig, Plugins]:
     config = load_config(file, plugins.specs, plugins.refused)
     for refused in plugins.refused:
         click.secho(f"plugin {refused.name} was refused: {refused.reason}", fg="yellow", err=True)
+    for oddity in plugins.oddities():
+        click.secho(oddity, fg="yellow", err=True)
     for name, venue in config.venues.items():
         text = shortfall(name, venue, plugins.quality.get(venue.plugin))
         if text is not None:
