@@ -108,7 +108,7 @@ deploy-check: $(VENV)/.dev $(VENV)/deploy/checkov ## Image and chart with all th
 .PHONY: k8s
 k8s: $(VENV)/.dev ## Install, upgrade, roll back and kill against a real Kubernetes control plane, built once (6 minutes)
 	@tests/deploy/cluster/build.sh >/dev/null || test $$? -eq 3
-	@$(BIN)/pytest tests/deploy/test_cluster.py --timeout 900 -rs -v $(ARGS)
+	@$(BIN)/pytest tests/deploy/test_cluster.py --timeout 900 -rs -s $(ARGS)
 
 .PHONY: soak
 soak: $(VENV)/.dev ## The tests that take minutes

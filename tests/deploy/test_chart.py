@@ -365,40 +365,28 @@ def test_nats_server_takes_its_configuration(example: str, tmp_path: Path) -> No
 # --- policy checks ------------------------------------------------------------------------------------------------
 
 SKIPPED = {
-    "CKV_K8S_14": "the tag is the chart's appVersion; who wants a digest sets image.digest",
-    "CKV_K8S_43": "as above: image.digest",
     "CKV_K8S_11": "no limit of CPU: a throttled bridge is late, and its share is guaranteed by the request",
-    "CKV_K8S_35": "secrets are files already; the ones that it finds are configuration of a simulator",
+    "CKV_K8S_15": "pullPolicy IfNotPresent: a release's tag is a version and never moves",
     "CKV_K8S_21": "the namespace is the installer's choice (helm --namespace)",
-    "CKV_K8S_15": "pullPolicy: tags are versions and never move",
-    "CKV2_K8S_6": "the policies are there; it does not see selectors of several labels",
+    "CKV_K8S_43": "a digest belongs to a registry's copy: image.digest",
 }
+NO_PROBES = {"CKV_K8S_8", "CKV_K8S_9"}  # of the pod of `helm test`, which runs once and ends
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_checkov_finds_nothing(example: str, tmp_path: Path) -> None:
+def test_checkov_finds_nothing_but_what_has_its_reason(example: str, tmp_path: Path) -> None:
     checkov = FOLDER / "checkov" / "bin" / "checkov"
     if not checkov.is_file():
         pytest.skip("checkov is not installed: make deploy-check installs it (half a minute)")
     file = tmp_path / "rendered.yaml"
     file.write_text("\n---\n".join(yaml.safe_dump(found) for found in objects(render(example))), encoding="utf-8")
-    command = [
-        checkov,
-        "-f",
-        file,
-        "--framework",
-        "kubernetes",
-        "--skip-download",
-        "--compact",
-        "--quiet",
-        "-o",
-        "json",
-    ]
-    done = subprocess.run([*command, "--skip-check", ",".join(SKIPPED)], capture_output=True, text=True, check=False)
+    options = ("--framework", "kubernetes", "--skip-download", "--compact", "--quiet", "--output", "json")
+    done = subprocess.run([checkov, "--file", file, *options], capture_output=True, text=True, check=False)
     report = json.loads(done.stdout)
-    assert report["summary"]["passed"] > 100
-    failed = [
-        (check["check_id"], check["check_name"], check["resource"]) for check in report["results"]["failed_checks"]
-    ]
-    assert failed == []
+    assert report["summary"]["passed"] > 50
+    failed = {(each["check_id"], each["resource"].split(".")[0]) for each in report["results"]["failed_checks"]}
+    assert {
+        each for each in failed if each[0] not in SKIPPED and not (each[0] in NO_PROBES and each[1] == "Pod")
+    } == set()
+    assert set(SKIPPED) <= {check for check, _ in failed}, "a skip that nothing needs any more"

@@ -1,0 +1,1 @@
+"""A Kubernetes control plane of real programs, and nodes that run pods as plain processes."""
