@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from .quiet import be_quiet_about_tls
 from .secret import redact
 
 LOGGER = "venuebus"
@@ -62,6 +63,7 @@ def setup_logging(level: str = "info", format: Format = "text", stream: TextIO |
     root.setLevel(logging.WARNING)
     logging.getLogger(LOGGER).setLevel(level.upper())
     logging.captureWarnings(True)
+    be_quiet_about_tls()
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

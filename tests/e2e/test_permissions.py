@@ -434,3 +434,21 @@ async def test_the_command_line_does_its_roles_work_and_names_the_role_that_it_l
     code, out, err = await cli(server, "operator", *resolve)
     assert "may not" not in err  # the bridge says that there is nothing to resolve
     assert bench.venue.count("c2") == 0
+
+
+async def test_watch_shows_what_the_role_may_read_and_names_the_role_for_the_rest(
+    server: Secured, bench: SecuredBench
+) -> None:
+    await bench.bridge()
+    await bench.submit("a1")
+    await bench.result("a1", ("accepted", None, None))
+    for kept in (("--since", "1h"), ("--last", "3")):
+        code, out, err = await cli(server, "observer", "watch", "acct.toy.main.>", *kept, "--no-follow")
+        assert (code, err) == (0, "")
+        assert len(out.splitlines()) == 3, out  # pending_new, new, and the result
+    code, out, err = await cli(server, "strategy", "watch", "acct.toy.other.order.*", "--last", "1", "--no-follow")
+    assert (code, out) == (0, "")
+    assert "may not publish" in err
+    code, out, err = await cli(server, "strategy", "watch", "cmd.>", "sys.toy.*", "--last", "1", "--count", "1")
+    assert (code, len(out.splitlines())) == (0, 1), err
+    assert "this login may not subscribe to vb.v1.cmd.>" in err

@@ -14,6 +14,8 @@ import click
 import msgspec
 from venuebus_schemas import Event, Subject, decode_command, decode_event
 
+from ..bus.client import VIOLATION
+from ..bus.grants import explain
 from ..client import Missing as Missing
 from ..client import Sequence
 from .connection import Bus, bus_options, connected
@@ -157,15 +159,21 @@ def _disjoint(patterns: list[str]) -> list[str]:
     return [one for one in unique if not any(other != one and covers(other, one) for other in unique)]
 
 
+def _tell(error: Exception, bus: Bus, printer: Printer) -> None:
+    denied = VIOLATION.search(str(error).lower())
+    if denied is None:
+        printer.note(str(error) or type(error).__name__)
+    elif not denied[2].startswith("$js."):  # whoever asked JetStream says what that means
+        printer.note(explain(denied[1], denied[2], bus.prefix))
+
+
 async def _watch(bus: Bus, patterns: list[str], printer: Printer, options: dict[str, Any]) -> None:
     def changed(up: bool) -> None:
         printer.note("connected again; what came meanwhile is only in the streams" if up else "connection lost")
 
     limit = options["count"] or float("inf")
     async with (
-        connected(
-            bus, on_error=lambda error: printer.note(str(error) or type(error).__name__), on_change=changed
-        ) as client,
+        connected(bus, on_error=lambda error: _tell(error, bus, printer), on_change=changed) as client,
         AsyncExitStack() as stack,
     ):
         following = Following(client, printer.note)

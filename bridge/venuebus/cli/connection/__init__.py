@@ -15,6 +15,7 @@ from venuebus_schemas import Subjects
 
 from ...client import CannotConnect, Client, connect, shown
 from ...errors import BusError
+from ...quiet import be_quiet_about_tls
 
 LEAVE_WITHIN = 3.0  # seconds from Ctrl-C to the end of the process, whatever hangs
 F = TypeVar("F", bound=Callable[..., Any])
@@ -88,6 +89,7 @@ async def connected(
     Raises:
         BusError: NATS cannot be reached or refuses us; the text names the address and what to do.
     """
+    be_quiet_about_tls()
     try:
         async with connect(
             bus.server,

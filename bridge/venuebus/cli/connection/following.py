@@ -7,13 +7,11 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from nats.aio.msg import Msg
-from venuebus_schemas import EVENT_TYPES, AccountEvent
 
 from ...client import Client, ClientError, Journal, NotServed, PermissionDenied
-from .history import covers
+from .history import by_kind, covers
 
 QUEUE = 65_536  # messages that wait for a slow terminal; more are dropped, counted and told
-KINDS = [tag for tag, kind in EVENT_TYPES.items() if issubclass(kind, AccountEvent)]
 
 
 def account_part(root: str, pattern: str) -> str | None:
@@ -25,15 +23,6 @@ def account_part(root: str, pattern: str) -> str | None:
     if tokens[depth : depth + 1] == ["*"] and tokens[depth + 1 :] and covers(".".join(tokens[:depth]), root):
         return ".".join([root, "acct", *tokens[depth + 1 :]])
     return pattern if covers(everything, pattern) else None
-
-
-def by_kind(root: str, part: str) -> list[str]:
-    """Return one pattern for each kind that readers may see, where ``part`` leaves the kind open."""
-    venue, account, *rest = [*part.removeprefix(f"{root}.acct.").split("."), ">", ">"][:3]
-    if rest[0] not in ("*", ">") and ">" not in (venue, account):
-        return [part]
-    venue, account = ("*" if token == ">" else token for token in (venue, account))
-    return [f"{root}.acct.{venue}.{account}.{kind}.*" for kind in KINDS]
 
 
 class Following:
