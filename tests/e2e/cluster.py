@@ -91,9 +91,10 @@ class Cluster:
             await _until(self._takes_streams)
 
     async def stop(self) -> None:
-        with contextlib.suppress(TimeoutError, nats.errors.Error, OSError):
-            async with asyncio.timeout(2):
-                await self._client.close()
+        if self._client.is_connected or self._client.is_reconnecting:
+            with contextlib.suppress(TimeoutError, nats.errors.Error, OSError):
+                async with asyncio.timeout(2):
+                    await self._client.close()
         for node in self.nodes:
             node.end()
 

@@ -205,3 +205,24 @@ async def until_ready_is(bridge: Bridge, status: int, timeout: float = 20.0) -> 
             if now == status:
                 return body
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.slow
+async def test_a_bridge_that_starts_before_the_cluster_has_a_leader_waits_for_it(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.restart(cluster.nodes[0])
+    try:
+        there = ClusterBench(cluster, tmp_path)
+        starting = asyncio.create_task(there.bridge())
+        done, _ = await asyncio.wait({starting}, timeout=12.0)  # as long as a cluster without a quorum is silent
+        assert not done, starting
+        for node in cluster.nodes[1:]:
+            cluster.restart(node)
+        async with asyncio.timeout(30):
+            await starting
+        async with there:
+            await there.order("a1")
+            await there.ended(["a1"])
+            assert there.results("a1") == [ACCEPTED]
+    finally:
+        await cluster.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import nats.errors
@@ -12,11 +13,15 @@ from venuebus_schemas import StreamNames as StreamNames
 from venuebus_schemas import Subjects
 
 from ..errors import BusError
+from ..steady import steady
 from .connection import Connection
 
 log = structlog.get_logger("venuebus.bus")
 
 DAY = 86_400.0
+NO_LEADER = 10008  # of a cluster: none yet, or no quorum
+SILENCE = 20.0  # seconds without a word: a cluster that starts needs up to ten
+PAUSE = 0.5  # seconds between two questions
 NO_ROOM = 10047  # the sum of all reservations is over the server's own limit
 # Changing these does not change a guarantee, so an existing stream's own value is the operator's choice.
 OPERATORS_CHOICE = frozenset(
@@ -129,9 +134,33 @@ def hooks_config(subjects: Subjects, names: StreamNames, *, replicas: int = 1, *
 async def ensure_stream(connection: Connection, wanted: StreamConfig, *, create: bool = True) -> None:
     """Make ``wanted`` exist, or prove that what exists gives the same guarantees.
 
+    A cluster that is still choosing its leader, or has lost its quorum, is waited for.
+
     Raises:
-        BusError: the stream is missing and may not be created, or it differs where a guarantee hangs on it.
+        BusError: the stream is missing and may not be created, it differs where a guarantee hangs on it, or
+            JetStream says nothing at all for `SILENCE` seconds.
     """
+    told, give_up = False, steady() + SILENCE
+    while True:
+        try:
+            await _ensure(connection, wanted, create)
+            return
+        except _NotYetError as error:
+            if error.is_silence and steady() > give_up:
+                raise BusError(f"cannot ask for stream {wanted.name}: {error}") from error
+            if not told:
+                told = True
+                log.warning("waiting for JetStream", stream=wanted.name, error=str(error))
+            await asyncio.sleep(PAUSE)
+
+
+class _NotYetError(Exception):
+    """JetStream cannot tell now."""
+
+    is_silence = False
+
+
+async def _ensure(connection: Connection, wanted: StreamConfig, create: bool) -> None:
     js = connection.js
     name = str(wanted.name)
     try:
@@ -148,9 +177,13 @@ async def ensure_stream(connection: Connection, wanted: StreamConfig, *, create:
             connection.single_replica.add(name)
         return
     except nats.js.errors.ServiceUnavailableError as error:
+        if error.err_code == NO_LEADER:
+            raise _NotYetError(error.description) from error
         raise BusError("this NATS server has no JetStream: start it with -js, or name one that has") from error
     except (TimeoutError, nats.errors.Error) as error:
-        raise BusError(f"cannot ask for stream {name}: {error or type(error).__name__}") from error
+        silent = _NotYetError(str(error) or type(error).__name__)
+        silent.is_silence = True
+        raise silent from error
     if wanted.name and wanted.name.endswith("_MD"):
         await _widen(js, info.config, wanted)
         return
