@@ -27,7 +27,7 @@ GRACE = 1.0  # seconds in which a canceled call must have ended; then it is left
 MAX_TEXT = 2000  # characters of a plugin's text that go on the bus
 MAX_KEYS = 64 * 1024  # bytes of what `prepare` puts into a claim
 MAX_WAIT = 86_400.0  # seconds of ``retry_after`` that are believed
-_SAYS_NO = ("translate", "validate")  # by `ValueError`
+_SAYS_NO = ("translate", "validate", "decrypt", "webhook")  # by `ValueError`
 MAX_STUCK = 3  # calls that never end, after which the venue is not tried again
 
 

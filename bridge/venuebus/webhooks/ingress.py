@@ -26,7 +26,8 @@ import structlog
 from aiohttp import web
 
 from ..bus.hooks import HookStore, Kept
-from ..errors import BusError, ConfigError
+from ..errors import BusError, ConfigError, PluginError
+from ..guard import call
 from ..metrics import Counter, Histogram, Metrics
 from ..venue import Delivery, VenueSpec, Webhook
 from .peer import RateGate, client_address, networks
@@ -98,9 +99,12 @@ class Ingress:
         if not isinstance(config, WebhookConfig):
             raise ConfigError(f"venues.{venue}: {spec.name} has a webhook, but its config_type is no WebhookConfig")
         try:
-            webhook = spec.webhook(config)
-        except (ValueError, OSError) as error:
+            webhook = call(f"plugin {spec.name}", "webhook", spec.webhook, config)
+        except (ValueError, OSError, PluginError) as error:
             raise ConfigError(f"venues.{venue}.verify: {error}") from error
+        if not isinstance(webhook, Webhook):
+            text = f"webhook() must return an object with verify, decrypt and msg_id, got {type(webhook).__name__}"
+            raise ConfigError(f"venues.{venue}.verify: plugin {spec.name}: {text}")
         return Door(
             venue=venue,
             config=config,
@@ -227,7 +231,10 @@ class Ingress:
     @staticmethod
     def _is_authentic(door: Door, headers: Mapping[str, str], raw: bytes, now: int) -> bool:
         try:
-            return door.webhook.verify(headers, raw, now)
+            proved = call(f"webhook of {door.venue}", "verify", door.webhook.verify, headers, raw, now)
+            if not isinstance(proved, bool):  # nothing that merely counts as true lets a stranger in
+                raise PluginError(f"webhook of {door.venue}: verify() returned {type(proved).__name__}, not a bool")
+            return proved
         except Exception as error:
             if door.is_time_to_tell("verify_failed"):  # anybody can make it fail, so not once per request
                 log.exception("the verification itself fails", venue=door.venue)
@@ -236,13 +243,14 @@ class Ingress:
     async def _keep(self, door: Door, headers: Mapping[str, str], raw: bytes, content_type: str, now: int) -> str:
         body, msg_id = raw, None
         try:
-            body = door.webhook.decrypt(raw)
-            msg_id = door.webhook.msg_id(body)
+            who = f"webhook of {door.venue}"
+            body = call(who, "decrypt", door.webhook.decrypt, raw)
+            msg_id = call(who, "msg_id", door.webhook.msg_id, body)
         except Exception:  # noqa: BLE001 - kept under its digest; the owner says what is wrong with it
             msg_id = None
         delivery = Delivery(
-            msg_id=msg_id if msg_id and len(msg_id) <= MAX_MSG_ID else None,
-            body=body,
+            msg_id=msg_id if isinstance(msg_id, str) and 0 < len(msg_id) <= MAX_MSG_ID else None,
+            body=body if isinstance(body, bytes) else raw,
             raw=raw,
             headers={k: v for k, v in headers.items() if k not in NOT_KEPT and k != door.secret_header},
             content_type=content_type,

@@ -14,6 +14,8 @@ from ..bus.connection import BusUnavailable, Connection
 from ..bus.hooks import StoredDelivery, is_on_stream
 from ..bus.notices import Notices
 from ..bus.streams import StreamNames
+from ..errors import PluginError
+from ..guard import call, said
 from ..orders.account import Account, forward_key
 from ..sessions import Sessions
 from ..venue import SupportsWebhooks, Webhook
@@ -92,14 +94,14 @@ class Translator:
             self._dead(stored, "the plugin's session does not translate deliveries", "not_understood")
             return []
         try:
-            body = self._webhook.decrypt(delivery.raw)
+            body = call(f"webhook of {self._venue}", "decrypt", self._webhook.decrypt, delivery.raw)
             events = session.translate(msgspec.structs.replace(delivery, body=body))
         except ValueError as error:
             self._dead(stored, str(error), "not_understood")
             return []
         except Exception as error:
             log.exception("plugin failed to translate a delivery", venue=self._venue)
-            self._dead(stored, f"{type(error).__name__}: {error}", "not_understood")
+            self._dead(stored, str(error) if isinstance(error, PluginError) else said(error), "not_understood")
             return []
         self._count("translated")
         return events
