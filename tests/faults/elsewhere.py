@@ -26,7 +26,7 @@ ELSEWHERE = (
     ),
     Elsewhere(
         "28", "a plugin takes more and more memory",
-        "with `isolation = "process"` and `max_memory` its process is ended and started anew",
+        'with `isolation = "process"` and `max_memory` its process is ended and started anew',
         ("tests/e2e/test_isolation.py::test_what_ends_its_process_ends_nothing_else",),
     ),
     Elsewhere(
