@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,19 @@ def test_every_value_is_described_and_every_default_is_in_the_schema() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
     assert list(unknown(values, schema, "")) == []
     assert [key for key in values if f"`{key}" not in documents] == [], "docs/kubernetes.md lacks them"
+
+
+def test_the_chart_has_the_version_of_the_project() -> None:
+    project = tomllib.loads((CHART.parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    assert (chart["version"], chart["appVersion"]) == (project, project)
+
+
+def test_only_a_venue_that_calls_us_has_an_address() -> None:
+    services = of(objects(render("live")), "Service")
+    addresses = {name for name, found in services.items() if found["spec"].get("clusterIP") != "None"}
+    assert addresses == {"demo-pingpongx", "demo-nats"}
+    assert services["demo-pingpongx"]["spec"]["publishNotReadyAddresses"] is True
 
 
 # --- what it means ------------------------------------------------------------------------------------------------
@@ -351,13 +365,12 @@ def test_nats_server_takes_its_configuration(example: str, tmp_path: Path) -> No
         )
         assert done.returncode == 0, done.stderr
         (tmp_path / "ca.crt").write_bytes((tmp_path / "tls.crt").read_bytes())
-    (tmp_path / "nats.conf").write_text(text, encoding="utf-8")
+    (tmp_path / "config").mkdir()
+    config, wrong = (tmp_path / "config" / name for name in ("nats.conf", "wrong.conf"))
+    config.write_text(text, encoding="utf-8")
     env = {**os.environ, "POD_NAME": "demo-nats-0"}
-    done = subprocess.run(
-        [find_server(), "-t", "-c", tmp_path / "nats.conf"], capture_output=True, text=True, check=False, env=env
-    )
+    done = subprocess.run([find_server(), "-t", "-c", config], capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr
-    wrong = tmp_path / "wrong.conf"
     wrong.write_text(text.replace("max_file: 8GiB", "max_file: lots"), encoding="utf-8")
     assert subprocess.run([find_server(), "-t", "-c", wrong], capture_output=True, check=False, env=env).returncode != 0
 

@@ -35,7 +35,7 @@ cluster {
 }
 {{- end }}
 {{- if $nats.authSecretName }}
-include "auth/auth.conf"
+include "../auth/auth.conf"
 {{- end }}
 {{- end }}
 
@@ -50,7 +50,7 @@ containers:
   - name: nats
     {{- include "venuebus.container.common" . | nindent 4 }}
     command: [/opt/venuebus/bin/nats-server]
-    args: [-c, /etc/nats/nats.conf]
+    args: [-c, /etc/nats/config/nats.conf]
     env:
       - name: POD_NAME
         valueFrom:
@@ -81,7 +81,7 @@ containers:
           command: [/opt/venuebus/bin/nats-server, "-sl=ldm=/run/nats/nats.pid"]
     resources: {{- toYaml $nats.resources | nindent 6 }}
     volumeMounts:
-      - { name: config, mountPath: /etc/nats, readOnly: true }
+      - { name: config, mountPath: /etc/nats/config, readOnly: true }
       {{- if $nats.authSecretName }}
       - { name: auth, mountPath: /etc/nats/auth, readOnly: true }
       {{- end }}
