@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +13,7 @@ import structlog
 from venuebus_schemas import SessionState, Subjects
 
 from .bus.connection import HIGH_WATER, Connection
+from .bus.pieces import publish_all
 from .bus.streams import StreamNames
 from .config import BusConfig
 from .metrics import Metrics
@@ -36,7 +38,7 @@ class MarketLink:
 
     def __init__(self, connection: Connection) -> None:
         self._client = connection.data
-        self.publish = connection.data.publish
+        self.publish_all = partial(publish_all, connection.data)
 
     @property
     def is_congested(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 import structlog
@@ -18,12 +18,13 @@ from venuebus_schemas import Bar, Book, BookDelta, Encoding, Event, Instrument, 
 from venuebus_schemas.codec import encode_json, encode_msgpack
 
 from .boundary import check_market
+from .bus.pieces import Addressed
 
 log = structlog.get_logger("venuebus.outbox")
 
 CONFLATED: frozenset[type[Event]] = frozenset({Quote, Book, Ticker, Bar, Instrument})
 MARKET_TYPES: tuple[type[Event], ...] = (Quote, Trade, Book, BookDelta, Ticker, Bar, Instrument)
-YIELD_EVERY = 2048  # publishes between two looks at the loop; a read of 256 KiB may bring 1400 trades, so not fewer
+PIECE = 1024  # events handed over at once; the loop has a turn between two
 
 
 class MarketPublisher(Protocol):
@@ -33,8 +34,8 @@ class MarketPublisher(Protocol):
     def is_congested(self) -> bool:
         """Tell whether nothing more should be handed over now."""
 
-    async def publish(self, subject: str, data: bytes) -> None:
-        """Hand one message over; raises if it cannot be taken."""
+    async def publish_all(self, messages: Sequence[tuple[Addressed, bytes]]) -> None:
+        """Hand messages over; raises if they cannot be taken, and then none of them was."""
 
 
 MarketMeter = Callable[[Event], None]
@@ -191,13 +192,20 @@ class MarketOutbox:
                 self._meter(first)
 
     async def _drain(self, batch: list[tuple[_Lane, bytes]]) -> None:
-        publish = self._publisher.publish
-        done = 0
+        publish_all = self._publisher.publish_all
+        done, size = 0, PIECE
         try:
-            for lane, data in batch:
-                await publish(lane.subject, data)
-                done += 1
-                if not done % YIELD_EVERY:
+            while done < len(batch):
+                piece = batch[done : done + size] if done or len(batch) > size else batch
+                try:
+                    await publish_all(piece)
+                except Exception:
+                    if len(piece) == 1 or self._publisher.is_congested:
+                        raise
+                    size = 1  # NATS is there, so it is one of them that it does not take: which is seen one by one
+                    continue
+                done += len(piece)
+                if done < len(batch):
                     await asyncio.sleep(0)
         except Exception as error:  # noqa: BLE001 - whatever the client raises, the rest is kept and tried again
             self.published += done

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
+from venuebus.bus.pieces import Addressed
 from venuebus.outbox import MarketOutbox
 from venuebus_schemas import Quote, Subjects, Trade, decode_event
 
@@ -22,17 +23,18 @@ class Publisher:
         self.pause: asyncio.Event | None = None
         self.seen: list[Quote | Trade] = []
 
-    async def publish(self, subject: str, data: bytes) -> None:
+    async def publish_all(self, messages: Sequence[tuple[Addressed, bytes]]) -> None:
         self.calls += 1
         if self.pause is not None:
             await self.pause.wait()
         if self.away:
             raise ConnectionError("away")
-        if self.refuses and subject.endswith(self.refuses):
+        if self.refuses and any(to.subject.endswith(self.refuses) for to, _ in messages):
             raise ValueError("maximum payload exceeded")
-        event = decode_event(data)
-        assert isinstance(event, Quote | Trade)
-        self.seen.append(event)
+        for _, data in messages:
+            event = decode_event(data)
+            assert isinstance(event, Quote | Trade)
+            self.seen.append(event)
 
     def of(self, kind: type[Quote | Trade], symbol: str = "X") -> list[int]:
         return [event.seq for event in self.seen if type(event) is kind and event.symbol == symbol]

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import nats.errors
 from nats.aio.client import Client
@@ -35,12 +35,6 @@ class PermissionDenied(nats.errors.Error):
         super().__init__(text)
         self.action = action
         self.subject = subject
-
-
-class Addressed(Protocol):
-    """Whatever says where a message goes."""
-
-    subject: str
 
 
 class BusClient(Client):
@@ -66,27 +60,6 @@ class BusClient(Client):
         if self.ask is None:
             return await super().request(subject, payload, timeout, old_style, headers)
         return await self.ask(subject, payload, headers=headers, timeout=timeout)
-
-    async def publish_all(self, messages: Sequence[tuple[Addressed, bytes]]) -> None:
-        """Hand messages without headers over in one piece: for many small ones a third of what `publish` costs each.
-
-        Raises:
-            nats.errors.Error: as `publish`; none of them was taken then.
-        """
-        if self.is_closed:
-            raise nats.errors.ConnectionClosedError
-        if self.is_draining_pubs:
-            raise nats.errors.ConnectionDrainingError
-        commands = b"".join([f"PUB {to.subject} {len(data)}\r\n".encode() + data + b"\r\n" for to, data in messages])
-        if not self.is_connected and len(commands) + self._pending_data_size > self._max_pending_size:
-            raise nats.errors.OutboundBufferLimitError
-        if len(commands) > self._max_payload and any(len(data) > self._max_payload for _, data in messages):
-            raise nats.errors.MaxPayloadError
-        self.stats["out_msgs"] += len(messages)
-        self.stats["out_bytes"] += sum(len(data) for _, data in messages)
-        await self._send_command(commands)
-        if self._flush_queue is not None and self._flush_queue.empty():
-            await self._flush_pending()
 
     def use_seed(self, seed: str) -> None:
         """Log in with another nkey from the next connection on."""
