@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from decimal import Decimal
 from enum import Enum
+from itertools import islice
 
 from .messages import BookData
-from .numbers import PLAIN_LIST, ZEROS, Malformed, text_of
+from .numbers import ABOVE_ZERO_LIST, PLAIN_LIST, ZEROS, Malformed, text_of
 
 MAX_LEVELS = 2000  # per side; the venue keeps 50, so more is a fault that must not eat memory
 MAX_LATE = 50  # old sequence numbers in a row; more means that the venue began to count anew
@@ -32,7 +33,7 @@ class Half:
     alike.
     """
 
-    __slots__ = ("_bids", "_keys", "_prices", "_sizes")
+    __slots__ = ("_bids", "_keys", "_prices", "_shuffled", "_sizes")
 
     def __init__(self, *, bids: bool) -> None:
         self._bids = bids
@@ -43,6 +44,20 @@ class Half:
         self._keys: list[Decimal] = []
         self._prices: list[str] = []
         self._sizes: dict[str, str] = {}
+        self._shuffled = False  # whether `_sizes` is in another order than `_prices`
+
+    def resize(self, sizes: dict[str, str]) -> bool:
+        """Put each size at its price, if the book has all these prices. Sizes must be plain and above 0.
+
+        Tells whether it was done; if not, `update` must follow.
+        """
+        count = len(self._sizes)
+        self._sizes.update(sizes)
+        if len(self._sizes) == count:
+            return True
+        while len(self._sizes) > count:  # a dict keeps its order, so these are the new ones
+            self._sizes.popitem()
+        return False
 
     def update(self, side: list[TextLevel]) -> bool:
         """Put each size at its price; 0 takes the level away. "59252.5" and "59252.50" are one level.
@@ -58,16 +73,6 @@ class Half:
         # One look at all sizes costs a third of a look at each; prices that are in the book have been looked at.
         if not PLAIN_LIST(text) or text.count(",") >= len(side):
             clean_side(side)
-        elif ZEROS.isdisjoint(sizes):
-            count = len(self._sizes)
-            self._sizes.update(side)
-            if len(self._sizes) == count:
-                return False
-            while len(self._sizes) > count:  # a dict keeps its order, so these are the new ones
-                self._sizes.popitem()
-        return self._place_all(side)
-
-    def _place_all(self, side: list[TextLevel]) -> bool:
         for at, (price, size) in enumerate(side):
             if size in ZEROS:
                 size = "0"
@@ -95,13 +100,18 @@ class Half:
             self._keys.insert(at, key)
             self._prices.insert(at, price)
         self._sizes[price] = size
+        self._shuffled = True
         if len(self._keys) > MAX_LEVELS:
             del self._keys[-1], self._sizes[self._prices.pop()]
 
     def top(self, depth: int) -> list[TextLevel]:
         """Return the best ``depth`` levels, best first."""
-        prices = self._prices[:depth]
-        return list(zip(prices, map(self._sizes.__getitem__, prices), strict=True))
+        if self._shuffled:
+            sizes, self._shuffled = self._sizes, False
+            self._sizes = {price: sizes[price] for price in self._prices}
+        if depth < len(self._sizes):
+            return list(islice(self._sizes.items(), depth))
+        return list(self._sizes.items())
 
     @property
     def levels(self) -> list[TextLevel]:
@@ -170,9 +180,15 @@ class OrderBook:
         return self._checked(Change.SNAPSHOT)
 
     def _set(self, data: BookData) -> bool:
+        """Put the levels of ``data`` into the book; tell whether a price may have come or gone."""
+        bids, asks = dict(data.bids), dict(data.asks)
+        count = len(data.bids) + len(data.asks)
+        sizes = ",".join([*bids.values(), *asks.values()])
+        # Nearly always all sizes are new and all prices known, which one look at all of them tells.
+        usual = len(bids) + len(asks) == count and sizes.count(",") == count - 1 and ABOVE_ZERO_LIST(sizes) is not None
         try:
-            moved = self.bids.update(data.bids)
-            return self.asks.update(data.asks) or moved
+            moved = not (usual and self.bids.resize(bids)) and self.bids.update(data.bids)
+            return (not (usual and self.asks.resize(asks)) and self.asks.update(data.asks)) or moved
         except Malformed:
             self.invalidate()
             raise

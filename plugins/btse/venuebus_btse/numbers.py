@@ -12,6 +12,9 @@ PLAIN = re.compile(_PLAIN).fullmatch
 """Matches a plain, non-negative number of a sane length: such text passes through as it is."""
 PLAIN_LIST = re.compile(f"{_PLAIN}(?:,{_PLAIN})*").fullmatch
 """Matches such numbers joined by commas, one at least."""
+_ABOVE_ZERO = r"(?:[1-9][0-9]{0,20}+(?:\.[0-9]{1,20}+)?+|0\.0{0,9}+[1-9][0-9]{0,19}+)"
+ABOVE_ZERO_LIST = re.compile(f"{_ABOVE_ZERO}(?:,{_ABOVE_ZERO})*+").fullmatch
+"""Matches numbers above 0 joined by commas, one at least: those that `text_of` returns as they are."""
 
 MAX_ADJUSTED = 21  # powers of ten beyond which a number is garbage, not a price: 1e400 decodes without complaint
 MIN_EXPONENT = -30
