@@ -426,7 +426,10 @@ async def test_the_command_ends_with_the_worst_finding(nats_url: str, subject_pr
     assert code == 0, (out, err)
     found = [json.loads(line) for line in out.splitlines()]
     assert {"note", "warning"} == {finding["severity"] for finding in found}
+    assert any("the largest are refused" in finding["text"] for finding in found)
     assert (await doctor(str(file), "--strict"))[0] == 1
+    write("[http]\nmax_body = 500000")
+    assert "the largest are refused" not in (await doctor(str(file)))[1]
     write('manage_streams = "check"')
     code, out, err = await doctor(str(file))
     assert code == 1, (out, err)

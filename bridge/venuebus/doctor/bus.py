@@ -26,6 +26,7 @@ from .finding import error, note, warning
 REACH = 6.0  # seconds for the connection
 SKEW_WARNING, SKEW_ERROR = 0.25, 2.0  # seconds between the clocks; a submit expires 5 s after its publication
 FULL_WARNING, FULL_ERROR = 0.8, 0.95  # parts of a stream's max_bytes
+HEADERS = 32 * 1024  # bytes that a delivery's headers may take beside its body
 RIGHTS_FIX = "print what is needed: `venuebus permissions --role bridge`, and see docs/security.md"
 
 
@@ -82,6 +83,8 @@ async def _connected(
     for stream in facts.streams:
         found += _stream(bus, stream, facts)
     found += _storage(facts)
+    if webhooks:
+        found += _deliveries(config.http.max_body, facts)
     pairs = tuple((name, account) for name, venue in config.venues.items() for account in venue.account_names())
     scope = Scope(
         accounts=pairs,
@@ -256,6 +259,16 @@ def _storage(facts: BusFacts) -> Iterable[Finding]:
             "bus",
             f"the account may have {allowed} streams; it has {streams} and needs {needed} more",
             "raise the account's limit",
+        )
+
+
+def _deliveries(largest: int, facts: BusFacts) -> Iterable[Finding]:
+    if largest + HEADERS > facts.max_payload:
+        yield note(
+            "http.max_body",
+            f"allows deliveries of {largest} bytes; NATS takes {facts.max_payload} with the headers, so the largest are "
+            "refused",
+            f"set max_body = {facts.max_payload - HEADERS}, or raise max_payload on nats-server",
         )
 
 
