@@ -23,6 +23,7 @@ from .secret import redact
 
 LOGGER = "venuebus"
 Format = Literal["text", "json"]
+MAX_VALUE = 20_000  # characters of one value on a line; a plugin's error may have millions
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -42,6 +43,7 @@ def setup_logging(level: str = "info", format: Format = "text", stream: TextIO |
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         _redact_values,
+        _bounded,
     ]
     render: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if format == "json":
@@ -149,6 +151,15 @@ def _redacted(value: Any) -> Any:
     if isinstance(value, logging.LogRecord):
         return value  # structlog's own, taken out before rendering
     return redact(str(value) if isinstance(value, BaseException) else repr(value))
+
+
+def _bounded(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Cut the middle out of what no log should hold; after the redaction, so that no half of a secret is left."""
+    for key, value in event.items():
+        if isinstance(value, str) and len(value) > MAX_VALUE:
+            half = MAX_VALUE // 2
+            event[key] = f"{value[:half]} … {len(value) - MAX_VALUE} characters left out … {value[-half:]}"
+    return event
 
 
 def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -177,3 +177,17 @@ def test_a_line_that_cannot_be_made_is_named_without_its_arguments(capsys, monke
     logging.getLogger("foreign").warning("%d of them", "argument-secret")
     assert "argument-secret" not in stream.getvalue() + capsys.readouterr().err
     assert "foreign" in stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_an_error_of_millions_of_characters_is_cut_in_the_middle(form):
+    stream = io.StringIO()
+    setup_logging("info", form, stream)
+    try:
+        raise ValueError("x" * 5_000_000)
+    except ValueError:
+        venue_logger("btse").exception("plugin failed", text="y" * 1_000_000)
+    text = stream.getvalue()
+    assert len(text) < 50_000
+    assert "characters left out" in text
+    assert "Traceback" in text
