@@ -266,8 +266,8 @@ def _deliveries(largest: int, facts: BusFacts) -> Iterable[Finding]:
     if largest + HEADERS > facts.max_payload:
         yield note(
             "http.max_body",
-            f"allows deliveries of {largest} bytes; NATS takes {facts.max_payload} with the headers, so the largest are "
-            "refused",
+            f"allows deliveries of {largest} bytes; NATS takes {facts.max_payload} with the headers, "
+            "so the largest are refused",
             f"set max_body = {facts.max_payload - HEADERS}, or raise max_payload on nats-server",
         )
 
