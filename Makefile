@@ -85,9 +85,10 @@ failover: $(VENV)/.dev ## How long a takeover takes, over and over; writes docs/
 BASE ?= docker.io/library/python:3.13-slim
 IMAGE ?= venuebus:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # Only what is named is passed on, so that the defaults stand in the Dockerfile alone.
-image: ## The container image, by docker, podman or buildah (BASE=, PLUGINS=, EXTRA_PLUGINS=, EXTRAS=, ARGS=)
-	@tool=$$(command -v docker || command -v podman || command -v buildah) \
-	  || { echo "neither docker nor podman nor buildah is installed"; exit 1; }; \
+image: ## The container image, by docker, podman or buildah (BUILDER=, BASE=, PLUGINS=, EXTRA_PLUGINS=, EXTRAS=, ARGS=)
+	@tool=$(BUILDER); for each in docker podman buildah; do \
+	  [ -n "$$tool" ] || ! $$each info >/dev/null 2>&1 || tool=$$each; done; \
+	[ -n "$$tool" ] || { echo "neither docker nor podman nor buildah works here"; exit 1; }; \
 	$$tool build -f deploy/Dockerfile -t $(IMAGE) --build-arg BASE=$(BASE) \
 	  $(foreach arg,PLUGINS EXTRA_PLUGINS EXTRAS,$(if $(filter command environment,$(subst $() line,,$(origin $(arg)))),--build-arg "$(arg)=$($(arg))")) $(ARGS) .
 

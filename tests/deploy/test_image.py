@@ -71,9 +71,10 @@ def base() -> str:
 
 
 @pytest.fixture(scope="session")
-def image(base: str) -> str:
+def image(base: str) -> Iterator[str]:
     build(IMAGE, ROOT, DOCKERFILE, "--build-arg", f"BASE={base}")
-    return IMAGE
+    yield IMAGE
+    podman("rmi", "--force", DERIVED, IMAGE, check=False)
 
 
 @pytest.fixture
