@@ -44,6 +44,11 @@ class Attempt:
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._over = False
 
+    @property
+    def is_over(self) -> bool:
+        """Tell whether it was run and came to an end."""
+        return self._over
+
     def sending(self) -> None:
         """Let the attempt start, or raise `NotSent` with the reason why it must not."""
         reason = "the attempt was given up" if self._over else self._may_send()

@@ -225,7 +225,8 @@ class Execution:
         tries = command_attempts(lambda: job.time_left(PATIENCE), idempotent=idempotent, ready=lambda: 0.0)
         async for retry in tries:
             with retry:
-                if attempt.sent_at is not None or prepared_for is not self._session():
+                used_up = attempt.is_over and can_prepare(prepared_for)  # what it prepared, maybe
+                if used_up or attempt.sent_at is not None or prepared_for is not self._session():
                     await self._wait_again(job)
                     prepared_for = self._session()
                     job.attempts += 1
