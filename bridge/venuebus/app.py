@@ -262,6 +262,8 @@ class Bridge:
             doors = {name: self.ingress.door(name, specs[venue.plugin], venue) for name, venue in fresh.items()}
             made = {name: self._make(name, venue, merged.tables) for name, venue in fresh.items()}
             if changes and (ground := self._ground) is not None:
+                if not ground.connection.is_up:
+                    raise BusError("NATS is away")  # at once: a newer configuration must not wait behind this one
                 await self._ensure_streams(ground.connection, config, ground.subjects, ground.names)
         except ConfigError as error:
             log.error("configuration refused: nothing is changed", mistake=str(error))
