@@ -20,11 +20,10 @@ from venuebus.bus.binary import find_server
 from venuebus.cli.check import command as check
 
 from .derived import DERIVED, KUSTOMIZE
-from .tools import CHART, EXAMPLES, FOLDER, Missing, helm, objects, render, tool
+from .tools import CHART, CUSTOM, EXAMPLES, FOLDER, Missing, helm, objects, render, tool
 
 VERSIONS = ("1.29", "1.31", "1.33", "1.35", "1.37")
 ALL_VERSIONS = tuple(f"1.{minor}" for minor in range(29, 38))
-CUSTOM = {"PodMonitor", "PrometheusRule", "Stream"}
 EVERYTHING = ("--set", "prometheusRule.enabled=true,dashboard.enabled=true,serviceAccount.create=true")
 
 
@@ -321,24 +320,35 @@ def test_notes_tell_the_next_steps(tmp_path: Path) -> None:
 # --- what is rendered, put to use ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_the_configurations_pass_venuebus_check(example: str, tmp_path: Path) -> None:
-    checked = 0
-    for name, found in of(objects(render(example)), "ConfigMap").items():
-        if "venuebus.toml" not in found["data"]:
-            continue
-        text = found["data"]["venuebus.toml"]
+def checked(rendered: list[dict[str, Any]], folder: Path) -> int:
+    """Give every configuration among the objects to `venuebus check`, with stand-ins for the secrets; count them."""
+    configs = {name: found["data"].get("venuebus.toml") for name, found in of(rendered, "ConfigMap").items()}
+    for name, text in ((name, text) for name, text in configs.items() if text is not None):
         for path in sorted(set(re.findall(r'"(/etc/venuebus/[^"]+)"', text))):
-            file = tmp_path / path.lstrip("/")
+            file = folder / path.lstrip("/")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("SU" + "A" * 56, encoding="utf-8")
-        config = tmp_path / f"{name}.toml"
-        config.write_text(text.replace('"/etc/venuebus/', f'"{tmp_path}/etc/venuebus/'), encoding="utf-8")
+        config = folder / f"{name}.toml"
+        config.write_text(text.replace('"/etc/venuebus/', f'"{folder}/etc/venuebus/'), encoding="utf-8")
         done = CliRunner().invoke(check, [str(config)], standalone_mode=False)
         assert done.exception is None, f"{name}: {done.exception}\n{text}"
         assert done.return_value in (0, None), done.output
-        checked += 1
-    assert checked == len(yaml.safe_load((CHART / "examples" / f"{example}.yaml").read_text())["venues"])
+    return sum(text is not None for text in configs.values())
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_configurations_pass_venuebus_check(example: str, tmp_path: Path) -> None:
+    values = yaml.safe_load((CHART / "examples" / f"{example}.yaml").read_text(encoding="utf-8"))
+    assert checked(objects(render(example)), tmp_path) == len(values["venues"])
+
+
+def test_the_overlay_s_configuration_passes_it_too(tmp_path: Path) -> None:
+    assert checked(objects(overlay()), tmp_path) == 1
+
+
+def test_a_wrong_configuration_does_not_pass_it(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="symbls"):
+        checked(objects(render("live", "--set", "venues.btse.config.symbls=BTC-USD")), tmp_path)
 
 
 @pytest.mark.parametrize("example", ["simulated", "live"])

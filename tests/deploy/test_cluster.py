@@ -23,11 +23,12 @@ from typing import Any
 
 import nats
 import pytest
+import yaml
 from nats.js.errors import NotFoundError
 
 from .cluster.nodes import Nodes, Pod, fetch
 from .cluster.plane import Api, ControlPlane, Refused
-from .tools import CHART, Missing, tool
+from .tools import CHART, CUSTOM, EXAMPLES, Missing, objects, render, tool
 
 HERE = Path(__file__).parent / "cluster"
 NAMESPACE = "trading"
@@ -198,6 +199,25 @@ def report() -> Iterator[dict[str, str]]:
 
 def forced(release: Release, name: str) -> None:
     release.api("DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 0})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_api_server_takes_every_object(plane: ControlPlane, example: str) -> None:
+    """It knows what no schema says: selectors that do not match, names that are too long, values out of range."""
+    rendered = [found for found in objects(render(example, kube="1.22.0")) if found["kind"] not in CUSTOM]
+
+    def dry_run(found: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
+        older = yaml.safe_dump_all(found).replace("policy/v1\n", "policy/v1beta1\n")  # which 1.20 calls it
+        command = [tool("kubectl"), "--kubeconfig", plane.kubeconfig, "apply", "--dry-run=server", "-f", "-"]
+        return subprocess.run(command, input=older, capture_output=True, text=True, check=False, timeout=60)
+
+    done = dry_run(rendered)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("(server dry run)") == len(rendered)
+    broken: Any = next(found for found in rendered if found["kind"] == "StatefulSet")
+    broken["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"] = "other"
+    assert "does not match template" in dry_run([broken]).stderr
 
 
 @pytest.mark.slow

