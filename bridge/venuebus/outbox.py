@@ -118,14 +118,15 @@ class MarketOutbox:
         event.epoch = self.epoch
         if self.observe is not None:
             self.observe(event)
-        if self._holding or len(self._ready) >= self._max_events:
+        data, ready = self._encode(event), self._ready
+        if self._holding or len(ready) >= self._max_events:
             self._hold_ready()
-            self._hold(lane, self._encode(event))
+            self._hold(lane, data)
             return
-        self._ready.append((lane, self._encode(event)))
-        if len(self._ready) == 1:
+        if not ready:
             self._first = event
             self._wake.set()
+        ready.append((lane, data))
 
     def _open_lane(self, event: Event, kind: type[Event], symbol: str) -> _Lane:
         check_market(event)  # what a plugin does wrong it does wrong from the start; each event would cost too much
