@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from venuebus.testing import RecordingContext
-from venuebus_btse.books import MAX_LATE, Change, OrderBook
+from venuebus_btse import convert
+from venuebus_btse.books import MAX_LATE, Change, OrderBook, clean_side
 from venuebus_btse.config import BtseConfig
 from venuebus_btse.market import MarketFeed
 from venuebus_btse.messages import BookData
-from venuebus_btse.numbers import Malformed
+from venuebus_btse.numbers import ABOVE_ZERO_LIST, Malformed, text_of
 from venuebus_schemas import Book, BookDelta, Quote
 
 Levels = list[tuple[str, str]]
@@ -202,3 +203,55 @@ def test_a_hole_names_the_subjects_as_they_are_on_the_bus() -> None:
     market.want(["A.B"], ["book", "book_delta"])
     market.lost("A.B", "its update could not be read")
     assert ctx.gaps[0][0] == ["md.book.A%2EB", "md.book_delta.A%2EB"]
+
+
+SIZES = st.one_of(
+    st.text("0123456789.,e-+ ", max_size=6),
+    st.from_regex(r"(?:0|[1-9][0-9]{0,23})(?:\.[0-9]{1,34})?", fullmatch=True),
+)
+
+
+@given(SIZES)
+def test_what_the_quick_look_lets_pass_is_what_the_thorough_one_returns(size: str) -> None:
+    if ABOVE_ZERO_LIST(size) and "," not in size:
+        assert text_of(size, "size") == size
+        assert Decimal(size) > 0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(["100.0", "100.00", "99.5", "98"]), SIZES), max_size=4))
+def test_an_update_read_whole_means_what_its_levels_mean_one_by_one(levels: list[tuple[bool, str, str]]) -> None:
+    # Two levels that name each other's neighbors, blanks and separators in a size: nothing may hide behind the next.
+    whole, single = OrderBook("BTC-USD"), OrderBook("BTC-USD")
+    for book in (whole, single):
+        book.apply(snapshot(asks=[("100.25", "4"), ("101", "3")]))
+    bids = [(price, size) for is_bid, price, size in levels if is_bid]
+    asks = [(f"1{price}", size) for is_bid, price, size in levels if not is_bid]
+    clean = True
+    for seq, (is_bid, price, size) in enumerate([*((True, *b) for b in bids), *((False, *a) for a in asks)], 11):
+        try:
+            clean_side(level := [(price, size)])
+        except Malformed:
+            clean = False
+            break
+        single.apply(delta(seq, level if is_bid else [], [] if is_bid else level))
+    if not clean:
+        with pytest.raises(Malformed):
+            whole.apply(delta(11, bids, asks))
+        assert not whole.in_sync
+        return
+    assert whole.apply(delta(11, bids, asks)) is Change.DELTA
+    assert (whole.bids.levels, whole.asks.levels) == (single.bids.levels, single.asks.levels)
+
+
+@given(st.text("0123456789.,e-", max_size=5), st.text("0123456789.,e-", max_size=5))
+def test_a_quote_is_the_same_quickly_and_thoroughly(price: str, size: str) -> None:
+    good = [("7", "1")]
+    one = BookData(symbol="BTC-USD", type="snapshotL1", bids=[(price, size)], asks=good.copy())
+    two = BookData(symbol="BTC-USD", type="snapshotL1", bids=[(price, size), ("1", "1")], asks=good.copy())
+    try:
+        expected = convert.quote(two, 1)  # two levels take the thorough way
+    except Malformed:
+        with pytest.raises(Malformed):
+            convert.quote(one, 1)
+        return
+    assert convert.quote(one, 1) == expected

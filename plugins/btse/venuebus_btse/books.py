@@ -25,6 +25,9 @@ class Change(Enum):
     CROSSED = "crossed"
 
 
+DELTA = Change.DELTA  # which nearly every frame is, without a look into the enumeration each time
+
+
 class Half:
     """One side of a book, best level first.
 
@@ -145,22 +148,21 @@ class OrderBook:
         Raises:
             Malformed: a level or the type is not what it must be; the book is out of sync then.
         """
-        if data.type == "snapshot":
-            return self._snapshot(data)
         if data.type != "delta":
-            raise Malformed(f"type: snapshot or delta expected, not {data.type[:20]!r}")
+            return self._snapshot(data)
         if not self.in_sync:
             return Change.IGNORED
-        if self.seq is not None and data.seqNum is not None and data.seqNum <= self.seq and self._late < MAX_LATE:
+        seq, number = self.seq, data.seqNum
+        if seq is not None and number is not None and number <= seq and self._late < MAX_LATE:
             self._late += 1  # sent before the snapshot, or twice
             return Change.IGNORED
-        if self.seq is None or data.prevSeqNum != self.seq or data.seqNum != self.seq + 1:
+        if seq is None or data.prevSeqNum != seq or number != seq + 1:
             self.invalidate()
             return Change.GAP
         moved = self._set(data)
-        self.seq = data.seqNum
+        self.seq = number
         self._late = 0
-        return self._checked(Change.DELTA) if moved else Change.DELTA
+        return self._checked(DELTA) if moved else DELTA
 
     def invalidate(self) -> None:
         """Wait for the next snapshot."""
@@ -171,6 +173,8 @@ class OrderBook:
         self.asks.clear()
 
     def _snapshot(self, data: BookData) -> Change:
+        if data.type != "snapshot":
+            raise Malformed(f"type: snapshot or delta expected, not {data.type[:20]!r}")
         self.invalidate()
         if data.seqNum is None:
             raise Malformed("seqNum: missing in a snapshot")

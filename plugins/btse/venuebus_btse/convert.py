@@ -8,7 +8,7 @@ from venuebus_schemas import Book, BookDelta, Instrument, InstrumentKind, Quote,
 
 from .books import OrderBook, clean_levels
 from .messages import BookData, MarketRow, TradeRow
-from .numbers import PLAIN, Malformed, milliseconds, positive, sane, shortest
+from .numbers import ABOVE_ZERO_LIST, PLAIN, Malformed, milliseconds, positive, sane, shortest
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL, "MODE_BUY": Side.BUY, "MODE_SELL": Side.SELL}
 
@@ -19,6 +19,15 @@ def quote(data: BookData, now: int) -> Quote:
     Raises:
         Malformed: a price or size is no number.
     """
+    bids, asks = data.bids, data.asks
+    if len(bids) == len(asks) == 1:
+        (bid, bid_size), (ask, ask_size) = bids[0], asks[0]
+        text = f"{bid},{bid_size},{ask},{ask_size}"
+        if ABOVE_ZERO_LIST(text) and text.count(",") == 3:  # one look instead of four
+            return Quote(
+                symbol=data.symbol, bid=bid, bid_size=bid_size, ask=ask, ask_size=ask_size, ts_recv=now,
+                ts_venue=milliseconds(data.timestamp),
+            )  # fmt: skip
     clean_levels(data)
     event = Quote(symbol=data.symbol, ts_recv=now, ts_venue=milliseconds(data.timestamp))
     if data.bids:
@@ -50,9 +59,14 @@ def trade(row: TradeRow, now: int) -> Trade:
     Raises:
         Malformed: price or size is no sane number above 0.
     """
+    text = f"{row.price},{row.size}"
+    if ABOVE_ZERO_LIST(text):
+        price, _, size = text.partition(",")
+    else:
+        price, size = _above_zero(row.price), _above_zero(row.size)
     return Trade(
-        symbol=row.symbol, price=_above_zero(row.price), size=_above_zero(row.size), trade_id=str(row.tradeId),
-        aggressor=SIDES.get(row.side), ts_recv=now, ts_venue=milliseconds(row.timestamp),
+        symbol=row.symbol, price=price, size=size, trade_id=str(row.tradeId), aggressor=SIDES.get(row.side),
+        ts_recv=now, ts_venue=milliseconds(row.timestamp),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from venuebus import VenueContext
 from venuebus_schemas import Instrument, encode_token
 
 from . import convert
-from .books import Change, OrderBook
+from .books import DELTA, Change, OrderBook
 from .config import BtseConfig
 from .messages import BookData, MarketRow, TradeRow
 from .numbers import Malformed
@@ -77,36 +77,39 @@ class MarketFeed:
         Raises:
             Malformed: a number in it is none.
         """
+        symbol, wanted = data.symbol, self.wanted
         if data.type == "snapshotL1":
-            if data.symbol in self.wanted["quote"]:
+            if symbol in wanted["quote"]:
                 self._publish(convert.quote(data, now))
             return
-        book = self.books.get(data.symbol)
+        book = self.books.get(symbol)
         if book is None:
             return
         try:
             change = book.apply(data)
         except Malformed:
-            self.lost(data.symbol, "a book update could not be read")
+            self.lost(symbol, "a book update could not be read")
             raise
-        if change is Change.DELTA:
-            if data.symbol in self.wanted["book_delta"]:
+        if change is DELTA:
+            if symbol in wanted["book_delta"]:
                 self._publish(convert.book_delta(data, now))
+            if symbol in wanted["book"]:
+                self._publish(convert.book(book, self._depth, now, data.timestamp))
+        elif change is Change.SNAPSHOT:
+            self._on_snapshot(book, now, data.timestamp)
         elif change is Change.IGNORED:
             self._ctx.count("late_deltas")
-            return
-        elif change is not Change.SNAPSHOT:
+        else:
             why = "a hole in the sequence of book updates" if change is Change.GAP else "a crossed book"
-            self.lost(data.symbol, why)
-            return
+            self.lost(symbol, why)
+
+    def _on_snapshot(self, book: OrderBook, now: int, timestamp: int | None) -> None:
         # A reader of deltas alone needs the state they start from, so a snapshot goes out as a book for it, too.
-        if change is Change.SNAPSHOT or data.symbol in self.wanted["book"]:
-            self._publish(convert.book(book, self._depth, now, data.timestamp))
-        if change is Change.SNAPSHOT:
-            self.on_whole(data.symbol)
-        if change is Change.SNAPSHOT and data.symbol in self._gaps:
-            self._gaps.discard(data.symbol)
-            self._ctx.gap(_subjects(data.symbol), "the book is whole again", healed=True)
+        self._publish(convert.book(book, self._depth, now, timestamp))
+        self.on_whole(book.symbol)
+        if book.symbol in self._gaps:
+            self._gaps.discard(book.symbol)
+            self._ctx.gap(_subjects(book.symbol), "the book is whole again", healed=True)
 
     def on_trades(self, rows: list[TradeRow], now: int) -> None:
         """Take public trades: the first frame is history, newest first; every trade is published once, oldest first.

@@ -74,10 +74,10 @@ class Refusals(msgspec.Struct):
     refused: list[Refused]
 
 
-class Trades(msgspec.Struct):
+class Trades(msgspec.Struct, gc=False):
     """Public trades in the venue's order."""
 
-    rows: list[TradeRow]
+    rows: list[TradeRow] = msgspec.field(name="data")
 
 
 class Notices(msgspec.Struct):
@@ -98,6 +98,8 @@ OssMessage = BookData | Pong | Noise | LoggedIn | Agreed | Refusals
 _oss = msgspec.json.Decoder(OssFrame)
 _oss_loose = msgspec.json.Decoder(LooseOssFrame, strict=False)
 _spot = msgspec.json.Decoder(SpotFrame)
+_trade_frame = msgspec.json.Decoder(Trades)
+_TRADE_FRAME = f'{{"topic":"{TRADES}'
 _trades = msgspec.json.Decoder(list[TradeRow])
 _trades_loose = msgspec.json.Decoder(list[TradeRow], strict=False)
 
@@ -108,13 +110,11 @@ def read_oss(frame: str | bytes) -> OssMessage:
     Raises:
         Malformed: JSON that is broken or not what the venue documents.
     """
-    text = _plain_text(frame)
-    if text is not None:
-        return _sentence(text)
     try:
         message = _oss.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _read_loose(frame, error)
+        text = _plain_text(frame)
+        return _read_loose(frame, error) if text is None else _sentence(text)
     if message.data is not None:
         return message.data
     faults = message.errors or message.error
@@ -129,12 +129,17 @@ def read_spot(frame: str | bytes) -> SpotMessage:
     Raises:
         Malformed: JSON that is broken or not what the venue documents.
     """
-    text = _plain_text(frame)
-    if text is not None:
-        return _sentence(text)
+    try:
+        if frame[:25] == _TRADE_FRAME:  # in one step what is nearly all of them
+            return _trade_frame.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
     try:
         message = _spot.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        text = _plain_text(frame)
+        if text is not None:
+            return _sentence(text)
         raise Malformed(str(error)) from error
     topic = message.topic
     if topic is None:
