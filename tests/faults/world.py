@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -172,6 +173,8 @@ class World:
         await self.sim.stop()
         await self.proxy.stop()
         self.stop_nats(signal.SIGKILL)
+        if exc[0] is None:  # what failed is kept for whoever looks at it
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_nats(self) -> None:
         """Start the server, on the same port and store each time."""
