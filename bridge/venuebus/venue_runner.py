@@ -158,6 +158,9 @@ class VenueRunner:
             encoding=self._bus.encoding, replicas=self._bus.replicas, max_queue=self._bus.outbox_max,
             write_seconds=write_meter(self._metrics, self.venue),
             on_fenced=self._fenced.set, on_overflow=self._overflow,
+            on_unwritable=lambda entry, why: self.notices.dead_letter(
+                entry.data, why, reason=Reason.INTERNAL, subject=entry.subject
+            ),
         )  # fmt: skip
         journal = Journal(self._connection, self._names, self.subjects, self.venue, name)
         return Account(

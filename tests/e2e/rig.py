@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import Any
 
 from nats.js.errors import NotFoundError
 from venuebus.bus.claim import Claim
@@ -70,7 +71,7 @@ class Link:
 class Rig:
     """A connection with the account's lease and ledger, as one bridge has them."""
 
-    def __init__(self, url: str, prefix: str, folder: Path, owner: str = "a") -> None:
+    def __init__(self, url: str, prefix: str, folder: Path, owner: str = "a", **ledger: Any) -> None:
         self.subjects = Subjects(prefix)
         self.names = StreamNames(prefix)
         self.connection = Connection({"servers": [url]}, request_timeout=0.5)
@@ -78,7 +79,7 @@ class Rig:
         self.fenced = asyncio.Event()
         self.ledger = Ledger(
             self.connection, self.names, self.subjects, "toy", self.lease, Spool(folder / f"{owner}.spool", 10 * MIB),
-            on_fenced=self.fenced.set,
+            on_fenced=self.fenced.set, **ledger,
         )  # fmt: skip
         self._run: asyncio.Task[None] | None = None
 

@@ -31,3 +31,29 @@ async def test_a_claim_that_is_too_large_for_the_stream_is_certainly_not_written
         assert await rig.stored() == []
     finally:
         await rig.stop()
+
+
+async def test_an_event_that_nats_never_takes_is_told_and_holds_nothing_up(
+    nats_url: str, subject_prefix: str, tmp_path: Path
+) -> None:
+    told: list[tuple[str, str]] = []
+    rig = Rig(nats_url, subject_prefix, tmp_path, on_unwritable=lambda entry, why: told.append((entry.msg_id, why)))
+    await rig.start()
+    try:
+        js = rig.connection.js
+        config = (await js.stream_info(rig.names.account)).config
+        config.max_msg_size = 600
+        await js.update_stream(config)
+        rig.put(1)
+        large = order(2)
+        large.text = "x" * 1000
+        rig.ledger.put("order", "o", large, "large")
+        rig.put(3)
+        assert await rig.ledger.settle(5)
+        assert await rig.stored() == [("o", 1), ("o", 3)]
+        assert rig.ledger.healthy
+        ((msg_id, why),) = told
+        assert msg_id == "large"
+        assert "10054" in why
+    finally:
+        await rig.stop()

@@ -57,6 +57,7 @@ class Ledger:
     Args:
         on_fenced: called once when a write was refused because another bridge owns the account.
         on_overflow: called once when the spool is full: the session must stop, or events would be lost.
+        on_unwritable: given an event that NATS will never take (too large for it), and why; nothing waits for it.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Ledger:
         write_seconds: Histogram | None = None,
         on_fenced: Callable[[], None] = lambda: None,
         on_overflow: Callable[[], None] = lambda: None,
+        on_unwritable: Callable[[Entry, str], None] = lambda entry, why: None,
     ) -> None:
         self.venue = venue
         self.account = lease.account
@@ -89,10 +91,11 @@ class Ledger:
         self._max_queue = max_queue
         self._writer = EntryWriter(
             connection, names.account, lease, subjects.lease(venue, lease.account),
-            encoding=encoding, replicas=replicas, on_failure=self._failed,
+            encoding=encoding, replicas=replicas, on_failure=self._failed, on_unwritable=self._cannot_write,
         )  # fmt: skip
         self._on_fenced = on_fenced
         self._on_overflow = on_overflow
+        self._on_unwritable = on_unwritable
         self._queue: deque[Entry] = deque()
         self._urgent_claims: deque[tuple[_Write, asyncio.Future[int]]] = deque()
         self._claims: deque[tuple[_Write, asyncio.Future[int]]] = deque()
@@ -413,6 +416,10 @@ class Ledger:
             self._unhealthy(error)
         else:
             raise error
+
+    def _cannot_write(self, entry: Entry, error: Refused) -> None:
+        log.error("an account event cannot be stored", venue=self.venue, account=self.account, error=str(error))
+        self._on_unwritable(entry, str(error))
 
     def _fenced(self) -> None:
         if not self._stopped:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from venuebus_schemas import CONTENT_TYPES, SCHEMA_VERSION, Encoding
 
-from .connection import DUPLICATE_IN_BATCH, BusUnavailable, Connection, InDoubt, Refused
+from .connection import DUPLICATE_IN_BATCH, TOO_LARGE, BusUnavailable, Connection, InDoubt, Refused
 from .lease import EXPECT, EXPECT_SUBJECT, Lease
 from .spool import Entry
 
@@ -20,7 +20,8 @@ class EntryWriter:
 
     Up to `PIPELINE` entries are all in flight at once where the stream has one replica; a replicated stream allows
     one write in flight under a fence, so there, and for large groups, a group is one atomic batch.
-    ``on_failure`` is told every error that kept an entry from being stored.
+    ``on_failure`` is told every error that kept an entry from being stored, ``on_unwritable`` which entry NATS will
+    never take, however often it is tried: that one counts as done, or everything behind it would wait for ever.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class EntryWriter:
         encoding: Encoding,
         replicas: int,
         on_failure: Callable[[BaseException], None],
+        on_unwritable: Callable[[Entry, Refused], None],
     ) -> None:
         self._connection = connection
         self._stream = stream
@@ -41,6 +43,7 @@ class EntryWriter:
         self._encoding = encoding
         self._replicas = replicas
         self._failed = on_failure
+        self._unwritable = on_unwritable
         self._base: dict[str, dict[str, str]] = {}
 
     async def write(self, entries: list[Entry]) -> list[Entry]:
@@ -55,7 +58,9 @@ class EntryWriter:
         )
         left = []
         for entry, answer in zip(entries, answers, strict=True):
-            if isinstance(answer, BaseException):
+            if isinstance(answer, Refused) and answer.code == TOO_LARGE:
+                self._unwritable(entry, answer)
+            elif isinstance(answer, BaseException):
                 self._failed(answer)
                 left.append(entry)
         return left
@@ -66,7 +71,7 @@ class EntryWriter:
         try:
             await self._connection.store_batch(uuid.uuid4().hex, batch)
         except Refused as error:
-            if error.code == DUPLICATE_IN_BATCH:
+            if error.code in (DUPLICATE_IN_BATCH, TOO_LARGE):
                 return await self._write_singly(entries)
             self._failed(error)
             return entries
@@ -76,11 +81,14 @@ class EntryWriter:
         return []
 
     async def _write_singly(self, entries: list[Entry]) -> list[Entry]:
-        # A batch is refused whole when one of its messages is stored already; one by one the server drops just that.
+        # A batch is refused whole when one of its messages is stored already, or too large; one by one just that is.
         for number, entry in enumerate(entries):
             try:
                 await self._connection.store(entry.subject, entry.data, self.headers(entry, fenced=True))
             except (Refused, BusUnavailable, InDoubt) as error:
+                if isinstance(error, Refused) and error.code == TOO_LARGE:
+                    self._unwritable(entry, error)
+                    continue
                 self._failed(error)
                 return entries[number:]
         return []

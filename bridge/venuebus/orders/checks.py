@@ -22,6 +22,7 @@ from ..errors import CommandRejected
 from ..guard import call
 from ..venue import Capabilities, Interceptor
 
+MAX_COMMAND = 64 * 1024  # bytes; the claim repeats a command, and must itself fit into a message
 DEFAULT_LIFE_NS = 5_000_000_000  # a submit or amend without expires_at is not executed later than this
 
 
@@ -38,6 +39,8 @@ def read_command(subject: Subject, data: bytes) -> AnyCommand:
     if verb is Verb.UNKNOWN:
         have = ", ".join(verb for verb in Verb if verb is not Verb.UNKNOWN)
         raise CommandRejected(Reason.INVALID, f"unknown verb {subject.kind!r}; known: {have}")
+    if len(data) > MAX_COMMAND:
+        raise CommandRejected(Reason.INVALID, f"{len(data)} bytes; a command has {MAX_COMMAND} at most")
     try:
         command = decode_command(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
