@@ -352,6 +352,8 @@ class VenueRunner:
                     log.error("lease lost", venue=self.venue, account=lease.account)
                     self._fenced.set()
                     return
+            for account in self.accounts.values():
+                account.ledger.keep_fence()
             if told is not (told := self.may_act):
                 say, what = (log.info, "certain again") if told else (log.warning, "uncertain, nothing is sent")
                 say(f"lease {what}", venue=self.venue)

@@ -87,16 +87,32 @@ class _Ack(msgspec.Struct):
 
 
 class _State(msgspec.Struct):
+    first_seq: int = 0
     last_seq: int = 0
+    bytes: int = 0
 
 
-class _Tail(msgspec.Struct):
+class _Limits(msgspec.Struct):
+    max_bytes: int = -1
+
+
+class _Info(msgspec.Struct):
     state: _State = msgspec.field(default_factory=_State)
+    config: _Limits = msgspec.field(default_factory=_Limits)
     ts: datetime | None = None
 
 
+class Window(msgspec.Struct, frozen=True):
+    """What a stream holds now: its first and last sequence, its bytes, and the limit of these (0: none)."""
+
+    first: int
+    last: int
+    size: int
+    limit: int
+
+
 _ack = msgspec.json.Decoder(_Ack)
-_tail = msgspec.json.Decoder(_Tail)
+_info = msgspec.json.Decoder(_Info)
 
 
 class Connection:
@@ -334,7 +350,15 @@ class Connection:
         return int(sequence), message.data, headers
 
     async def stream_tail(self, stream: str) -> int:
-        """Return the newest sequence of ``stream``; by the way, compare the server's clock with ours.
+        """Return the newest sequence of ``stream``.
+
+        Raises:
+            BusUnavailable: no answer.
+        """
+        return (await self.window(stream)).last
+
+    async def window(self, stream: str) -> Window:
+        """Return what ``stream`` holds now; by the way, compare the server's clock with ours.
 
         Raises:
             BusUnavailable: no answer.
@@ -342,7 +366,7 @@ class Connection:
         before, began = time.time_ns(), steady_ns()
         try:
             answer = await self._replies.ask(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=2.0)
-            info = _tail.decode(answer.data)
+            info = _info.decode(answer.data)
         except (TimeoutError, nats.errors.Error, OSError, msgspec.DecodeError) as error:
             raise BusUnavailable(f"cannot read stream {stream}: {_describe(error)}") from error
         if info.ts is not None:
@@ -352,7 +376,7 @@ class Connection:
             if abs(offset - self.clock_offset_ns) > CLOCK_JUMP_NS:
                 log.warning("clocks differ", seconds=round(offset / 1e9, 3), than="the NATS server's")
             self.clock_offset_ns = offset
-        return info.state.last_seq
+        return Window(info.state.first_seq, info.state.last_seq, info.state.bytes, max(0, info.config.max_bytes))
 
     def bus_time_ns(self) -> int:
         """Now by the clock of the NATS server, which is the one that stamps commands."""

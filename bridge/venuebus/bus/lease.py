@@ -18,7 +18,7 @@ import structlog
 from venuebus_schemas import Subjects
 
 from ..steady import steady
-from .connection import WRONG_SEQUENCE, BusUnavailable, Connection, InDoubt, Refused
+from .connection import WRONG_SEQUENCE, BusUnavailable, Connection, InDoubt, Refused, Window
 from .streams import StreamNames
 
 log = structlog.get_logger("venuebus.lease")
@@ -27,6 +27,7 @@ EXPECT = "Nats-Expected-Last-Subject-Sequence"
 EXPECT_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
 TTL = 5  # whole seconds (NATS knows no parts); with the poll and a connect, take-over stays below 10 s
 RENEW = 1.2  # seconds between renewals
+FULL = 0.5  # fill of the account stream from which the fence is kept out of its older half
 GRACE = 3.5  # seconds after a renewal was *started* in which the owner may still send; must be below TTL
 
 
@@ -128,6 +129,32 @@ class Lease:
         if not held:
             self._valid_until = 0.0
         return held
+
+    def must_move(self, window: Window) -> bool:
+        """Tell whether the stream will discard the fence before long: it is filling up, and the fence is in its older
+        half. A fence that is gone would refuse its own owner.
+        """
+        filling = 0 < window.limit * FULL < window.size
+        behind = self.fence - window.first < (window.last - window.first) / 2
+        return filling and behind and self.is_held
+
+    async def move(self) -> None:
+        """Write the fence anew at the end of the stream. Nothing else may be in flight under it.
+
+        Raises:
+            BusUnavailable, InDoubt: not moved, as far as is known. Refused: it was not ours any more.
+        """
+        record = msgspec.json.encode(LeaseRecord(owner=self.owner, epoch=time.time_ns() // 1_000_000))
+        headers = {EXPECT: str(self.fence), "Nats-TTL": "never"}
+        try:
+            moved = await self._connection.store(self._subject, record, headers)
+        except InDoubt:
+            last = await self._connection.last(self._names.account, self._subject)
+            if last is None or msgspec.json.decode(last[1], type=LeaseRecord).owner != self.owner:
+                raise
+            moved = last[0]
+        if moved != self.fence:
+            self.previous_fence, self.fence = self.fence, moved
 
     async def release(self) -> None:
         """Give the lease back, so that a standby need not wait for the TTL."""

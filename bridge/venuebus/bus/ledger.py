@@ -40,6 +40,8 @@ from .writer import EntryWriter
 
 log = structlog.get_logger("venuebus.ledger")
 
+LOOKS = 64  # looks at where the fence stands while the account fills the whole stream once
+OVERHEAD = 512  # bytes of a stored message beside its data: subject, headers, the store's own
 GROUP = 200  # messages per group; the server takes 1000 in a batch
 DECIDE_TRIES = 40  # looks at a claim that got no answer, `DECIDE_PAUSE` seconds apart
 DECIDE_PAUSE = 0.25
@@ -106,6 +108,9 @@ class Ledger:
         self._spooling = spool.pending_bytes > 0
         self._doubtful = self._spooling
         self._stopped = False
+        self._look_due = True
+        self._unlooked = 0  # bytes written since the last look at where the fence stands
+        self._look_after = 0
 
     # --- events ---------------------------------------------------------------------------------------------
 
@@ -313,6 +318,8 @@ class Ledger:
         """Write what is queued until `stop`; claims and events in turn, each in their order."""
         claimed = False
         while not self._stopped:
+            if self._look_due and not self._spooling:
+                await self._look_at_fence()
             events = self._spooling or bool(self._queue)
             if (self._urgent_claims or self._claims) and not (events and claimed):
                 # In turn with events: claims alone would keep the ends of their own commands from the stream.
@@ -327,8 +334,29 @@ class Ledger:
             else:
                 self._idle.set()
                 self._wake.clear()
-                if not (self._urgent_claims or self._claims or self._queue or self._spooling or self._stopped):
+                busy = self._urgent_claims or self._claims or self._queue or self._spooling or self._look_due
+                if not (busy or self._stopped):
                     await self._wake.wait()
+
+    def keep_fence(self) -> None:
+        """Look, between two writes, whether the stream would discard the fence before long; write it anew then."""
+        self._look_due = True
+        self._wake.set()
+
+    async def _look_at_fence(self) -> None:
+        self._look_due, self._unlooked = False, 0
+        try:
+            window = await self._connection.window(self._stream)
+            self._look_after = window.limit // LOOKS
+            if self.lease.must_move(window):
+                await self.lease.move()
+        except Refused as error:
+            if error.code == WRONG_SEQUENCE:
+                self._fenced()
+            else:
+                log.warning("the lease cannot be written anew", account=self.account, error=str(error))
+        except BusError as error:
+            log.debug("no look at the lease", account=self.account, error=str(error))
 
     async def _write_claim(self) -> None:
         write, future = (self._urgent_claims or self._claims).popleft()
@@ -403,6 +431,9 @@ class Ledger:
     def _count(self, entries: list[Entry]) -> None:
         for entry in entries:
             self.written[entry.kind] = self.written.get(entry.kind, 0) + 1
+            self._unlooked += len(entry.data) + OVERHEAD
+        if self._look_after and self._unlooked > self._look_after:
+            self._look_due = True
 
     @property
     def waiting(self) -> int:
