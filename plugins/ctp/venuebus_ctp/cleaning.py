@@ -27,6 +27,8 @@ _NAME = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
 
 _texts: dict[float, str | None] = {}
 _names: dict[tuple[str, str], str | None] = {}
+told = _texts.get
+"""`text` of a number seen before, without a call of ours; ``None`` says nothing."""
 
 
 def shrink(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 from venuebus_schemas import Book, Event, Instrument, InstrumentKind, Quote, Right, Ticker
 
-from .cleaning import known, label, name, text
+from .cleaning import known, label, name, text, told
 from .daytime import SECOND, iso, time_of_tick, trading_day_of_tick
 from .messages import Depth, InstrumentRow
 
@@ -152,9 +152,9 @@ class TickConverter:
 
 
 def _price(value: float | None, zero: bool) -> str | None:
-    if value == 0 and not zero:
-        return None
-    return text(value)
+    if value:
+        return told(value) or text(value)
+    return text(value) if zero else None
 
 
 def _quote(depth: Depth, symbol: str, zero: bool, now_ns: int, ts_venue: int | None) -> Quote:
@@ -167,29 +167,30 @@ def _quote(depth: Depth, symbol: str, zero: bool, now_ns: int, ts_venue: int | N
     )  # fmt: skip
 
 
-def _levels(zero: bool, *pairs: tuple[float | None, int]) -> list[tuple[str, str]]:
-    levels = []
-    for price, size in pairs:
-        if size <= 0 or price is None:
-            continue
-        shown = _price(price, zero)
-        if shown is not None:
-            levels.append((shown, str(size)))
-    return levels
-
-
 def to_book(depth: Depth, symbol: str, now_ns: int, ts_venue: int | None) -> Book:
     """Return up to five levels a side; a level without volume is none, whatever its price field holds."""
     zero = "&" in symbol
-    bids = _levels(
-        zero, (depth.BidPrice1, depth.BidVolume1), (depth.BidPrice2, depth.BidVolume2),
-        (depth.BidPrice3, depth.BidVolume3), (depth.BidPrice4, depth.BidVolume4), (depth.BidPrice5, depth.BidVolume5),
+    bids = (
+        (depth.BidPrice1, depth.BidVolume1), (depth.BidPrice2, depth.BidVolume2), (depth.BidPrice3, depth.BidVolume3),
+        (depth.BidPrice4, depth.BidVolume4), (depth.BidPrice5, depth.BidVolume5),
     )  # fmt: skip
-    asks = _levels(
-        zero, (depth.AskPrice1, depth.AskVolume1), (depth.AskPrice2, depth.AskVolume2),
-        (depth.AskPrice3, depth.AskVolume3), (depth.AskPrice4, depth.AskVolume4), (depth.AskPrice5, depth.AskVolume5),
+    asks = (
+        (depth.AskPrice1, depth.AskVolume1), (depth.AskPrice2, depth.AskVolume2), (depth.AskPrice3, depth.AskVolume3),
+        (depth.AskPrice4, depth.AskVolume4), (depth.AskPrice5, depth.AskVolume5),
     )  # fmt: skip
-    return Book(ts_recv=now_ns, ts_venue=ts_venue, symbol=symbol, bids=bids, asks=asks, depth=LEVELS)
+    return Book(
+        ts_recv=now_ns, ts_venue=ts_venue, symbol=symbol, bids=_levels(bids, zero), asks=_levels(asks, zero),
+        depth=LEVELS,
+    )  # fmt: skip
+
+
+def _levels(side: tuple[tuple[float | None, int], ...], zero: bool) -> list[tuple[str, str]]:
+    return [
+        (shown, str(size))
+        for price, size in side
+        # Prices repeat, so most are found where `_price` would look, without a call.
+        if size > 0 and (shown := (price and told(price)) or _price(price, zero))
+    ]
 
 
 def to_instrument(row: InstrumentRow, now_ns: int) -> Instrument | None:
