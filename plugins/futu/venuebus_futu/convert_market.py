@@ -24,18 +24,19 @@ _LEVELS: dict[bytes, Level] = {}  # a level's bytes → the level: reading one c
 _MOST_LEVELS = 65_536  # some 15 MiB
 
 
-def book(s2c: Any, ts_recv: int) -> Book | None:
+def book(s2c: Any, ts_recv: int, symbol: str | None = None) -> Book | None:
     """Return the whole visible book, or ``None`` for the odd-lot book, which is another one.
+
+    ``symbol`` is the book's own, for whoever has read it already: each look into a protobuf message costs.
 
     Raises:
         ValueError: a number is NaN or infinite, a level lacks a field, or the market is not known.
     """
     if s2c.orderBookType == _ODD_BOOK:
         return None
-    security = s2c.security
-    bids, asks = [_level(raw) for raw in s2c.orderBookBidList], [_level(raw) for raw in s2c.orderBookAskList]
+    bids, asks = _side(s2c.orderBookBidList), _side(s2c.orderBookAskList)
     return Book(
-        symbol=quoted(security.market, security.code),
+        symbol=symbol or symbol_of(s2c),
         ts_recv=ts_recv,
         ts_venue=_newest(s2c),
         bids=bids,
@@ -44,19 +45,21 @@ def book(s2c: Any, ts_recv: int) -> Book | None:
     )
 
 
-def quote(s2c: Any, ts_recv: int) -> Quote | None:
+def quote(s2c: Any, ts_recv: int, symbol: str | None = None) -> Quote | None:
     """Return the top of a book, or ``None`` for the odd-lot book; deeper levels are not looked at.
+
+    ``symbol`` as for `book`.
 
     Raises:
         ValueError: as `book`.
     """
     if s2c.orderBookType == _ODD_BOOK:
         return None
-    security, bids, asks = s2c.security, s2c.orderBookBidList, s2c.orderBookAskList
+    bids, asks = s2c.orderBookBidList, s2c.orderBookAskList
     bid, bid_size = _level(bids[0]) if bids else _NO_LEVEL
     ask, ask_size = _level(asks[0]) if asks else _NO_LEVEL
     return Quote(
-        symbol=quoted(security.market, security.code),
+        symbol=symbol or symbol_of(s2c),
         ts_recv=ts_recv,
         ts_venue=_newest(s2c),
         bid=bid,
@@ -203,6 +206,22 @@ def instrument(info: Any, ts_recv: int) -> Instrument:
     if info.HasField("warrantExData"):
         item.underlying = quoted(info.warrantExData.owner.market, info.warrantExData.owner.code)
     return item
+
+
+def symbol_of(s2c: Any) -> str:
+    """Return the symbol that a push is about.
+
+    Raises:
+        ValueError: the market is not known.
+    """
+    security = s2c.security
+    return quoted(security.market, security.code)
+
+
+def _side(raws: Any) -> list[Level]:
+    levels: list[Any] = list(map(_LEVELS.get, raws))
+    # Books repeat most of their levels, and a map asks for them without a call each.
+    return [_level(raw) for raw in raws] if None in levels else levels
 
 
 def _level(raw: bytes) -> Level:

@@ -12,7 +12,7 @@ from . import convert_market, messages, names, refusals
 from .config import FutuConfig
 from .link import Link, NoAnswer
 from .pb import common_pb2, quote_pb2
-from .symbols import QUOTE_MARKET, quoted, split
+from .symbols import QUOTE_MARKET, split
 
 CHUNK = 100  # securities per request, as the SDK cuts them
 MINIMUM = 60.0  # seconds that a subscription must have lasted before OpenD lets it go
@@ -223,12 +223,12 @@ class Feed:
 
     def on_book(self, s2c: Any, now: int) -> None:
         """Publish a book push, whole or its top, as wanted."""
-        security = s2c.security
-        wanted = self._wanted.get(quoted(security.market, security.code), _NOTHING)
+        symbol = convert_market.symbol_of(s2c)
+        wanted = self._wanted.get(symbol, _NOTHING)
         if "quote" in wanted:
-            self._publish_book(convert_market.quote(s2c, now))
+            self._publish_book(convert_market.quote(s2c, now, symbol))
         if "book" in wanted:
-            self._publish_book(convert_market.book(s2c, now))
+            self._publish_book(convert_market.book(s2c, now, symbol))
 
     def _publish_book(self, event: Book | Quote | None) -> None:
         if event is None:
