@@ -51,7 +51,7 @@ lint: $(VENV)/.dev ## Style, and the import directions
 
 .PHONY: types
 types: $(VENV)/.dev ## Strict types
-	@$(BIN)/mypy -p venuebus -p venuebus_schemas $(foreach plugin,$(PLUGINS),-p venuebus_$(notdir $(plugin)))
+	@$(BIN)/mypy -p venuebus -p venuebus_start -p venuebus_schemas $(foreach plugin,$(PLUGINS),-p venuebus_$(notdir $(plugin)))
 	@$(BIN)/mypy docs/recipes/*.py
 
 # What builds the site.

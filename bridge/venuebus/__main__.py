@@ -1,8 +1,6 @@
 """``python -m venuebus``: the command line where the script is not on the PATH."""
 
-import sys
-
-from .cli import main
+from venuebus_start import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
