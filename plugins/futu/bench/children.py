@@ -51,16 +51,19 @@ class Opend:
     async def flood(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send ``count`` pushes to every client; return when it began."""
         make = self._order_push if request["what"] == "orders" else self._book_push
-        data = b"".join(make() for _ in range(request["count"]))
+        frames = [make() for _ in range(request["count"])]
+        # Whole frames in each piece, because the answer to a keep-alive may go out between two.
+        some = CHUNK // max(map(len, frames))
+        pieces = [b"".join(frames[at : at + some]) for at in range(0, len(frames), some)]
         started = time.time_ns()
         for client in list(self.simulator.clients):
             transport = client._transport
             assert transport is not None
-            for at in range(0, len(data), CHUNK):
-                client.push_raw(data[at : at + CHUNK])
+            for piece in pieces:
+                client.push_raw(piece)
                 while transport.get_write_buffer_size() > 4 * CHUNK:  # noqa: ASYNC110
                     await asyncio.sleep(0.0005)
-        return {"started_ns": started, "bytes": len(data)}
+        return {"started_ns": started, "bytes": sum(map(len, pieces))}
 
     def _order_push(self) -> bytes:
         self._order += 1
