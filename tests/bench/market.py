@@ -99,11 +99,10 @@ async def throughput(world: World, *, quick: bool, kinds: list[str] | None = Non
 
 def _rates(kind: str, pairs: list[tuple[dict[str, Any], dict[str, Any]]], note: str) -> list[Row]:
     group, values = "Market data, simulator → subscriber", []
-    target = 0.35 if kind in ("book_delta", "trade") else None
     values.append(
         Row(group=group, name=kind, value=median(b["rate"] for _, b in pairs), unit="events/s",
             relay=median(r["rate"] for r, _ in pairs), ratio=median(b["rate"] / r["rate"] for r, b in pairs),
-            target=target, judged="ratio", more=True, note=note)
+            target=0.5, judged="ratio", more=True, note=note)
     )  # fmt: skip
     values.append(
         Row(group=group, name=f"{kind}, CPU of the process", value=median(b["cpu"] for _, b in pairs), unit="µs/event",
