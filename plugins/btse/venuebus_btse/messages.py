@@ -44,7 +44,7 @@ class LooseBookData(msgspec.Struct, gc=False):
     prevSeqNum: int | None = None  # noqa: N815
 
 
-class OssFault(msgspec.Struct):
+class OssFault(msgspec.Struct, gc=False):
     """One entry of ``errors`` (since 2023) or ``error`` (before)."""
 
     arg: str = ""
@@ -52,7 +52,7 @@ class OssFault(msgspec.Struct):
     errorCode: str | int | None = None  # noqa: N815
 
 
-class OssFrame(msgspec.Struct):
+class OssFrame(msgspec.Struct, gc=False):
     """Anything that the order-book server sends as JSON."""
 
     topic: str | None = None
@@ -83,7 +83,7 @@ class TradeRow(msgspec.Struct, gc=False):
     timestamp: int
 
 
-class SpotFrame(msgspec.Struct):
+class SpotFrame(msgspec.Struct, gc=False):
     """Anything that the spot server sends as JSON; ``data`` depends on the topic."""
 
     topic: str | None = None
