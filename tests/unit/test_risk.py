@@ -10,12 +10,13 @@ from venuebus.orders.risk import RiskLimits
 from venuebus_schemas import Amend, Cancel, Order, OrderStatus, OrderType, Quote, Side, Submit
 
 QUOTE = Quote(symbol="X", bid="99", bid_size="1", ask="101", ask_size="1")
+SPREAD = Quote(symbol="SPREAD", bid="-22", bid_size="1", ask="-20", ask_size="1")
 
 
 def limits(**keys: Any) -> tuple[RiskLimits, list[float]]:
     now = [5.0]
     config = VenueConfig(plugin="toy", **keys)
-    return RiskLimits(config, {"X": QUOTE}.get, clock=lambda: now[0]), now
+    return RiskLimits(config, {"X": QUOTE, "SPREAD": SPREAD}.get, clock=lambda: now[0]), now
 
 
 def submit(symbol: str = "X", quantity: str | None = "2", price: str | None = "100", **fields: Any) -> Submit:
@@ -36,7 +37,9 @@ def submit(symbol: str = "X", quantity: str | None = "2", price: str | None = "1
         ({"max_notional": "150"}, submit(price="-100"), "over max_notional"),
         ({"max_notional": "150"}, submit(quantity=None, quote_quantity="151"), "by 1"),
         ({"max_notional": "150"}, submit("Z", price=None), "no quote of Z"),
-        ({"price_collar": "0.05"}, submit(price="110"), "price_collar"),
+        ({"max_quantity": "1"}, submit(quantity="1.00000001"), "by 0.00000001$"),
+        ({"price_collar": "0.05"}, submit(price="110"), r"9 away from 101, over price_collar 0.05 \(5.05\) by 3.95$"),
+        ({"price_collar": "0.05"}, submit("SPREAD"), r"120 away from -20, over price_collar 0.05 \(1.00\) by 119.00$"),
         ({"price_collar": "0.05"}, submit("Z"), "no quote of Z"),
     ],
 )
@@ -55,6 +58,7 @@ def test_what_breaks_a_limit_is_refused_with_the_limit(keys: dict[str, Any], com
         ({"max_quantity": "2"}, submit()),
         ({"max_notional": "200"}, submit()),
         ({"price_collar": "0.05"}, submit(price="105")),
+        ({"price_collar": "0.05"}, submit("SPREAD", price="-21")),
         ({"max_quantity": "0.1"}, Cancel(command_id="c", client_order_id="o")),
     ],
 )

@@ -81,16 +81,19 @@ class RiskLimits:
     ) -> None:  # fmt: skip
         if self._quantity is not None and quantity is not None and Decimal(quantity) > self._quantity:
             over = Decimal(quantity) - self._quantity
-            raise _refusal(f"quantity {quantity} is over max_quantity {self._quantity} by {over}")
+            raise _refusal(f"quantity {quantity} is over max_quantity {self._quantity:f} by {over:f}")
         if self._notional is not None:
             self._check_notional(symbol, side, quantity, quote_quantity, price)
         if collar and self._collar is not None and price is not None and side is not None:
             reference = self._reference(symbol, side)
             if reference is None:
                 raise _refusal(f"price_collar: no quote of {symbol} to compare {price} with")
-            distance = abs(Decimal(price) - reference) / reference
-            if distance > self._collar:
-                raise _refusal(f"price {price} is {distance:.4f} away from {reference}, price_collar is {self._collar}")
+            away, allowed = abs(Decimal(price) - reference), abs(reference) * self._collar  # spreads trade below 0
+            if away > allowed:
+                raise _refusal(
+                    f"price {price} is {away:f} away from {reference:f}, "
+                    f"over price_collar {self._collar:f} ({allowed:f}) by {away - allowed:f}"
+                )
 
     def _check_notional(
         self, symbol: str, side: Side | None, quantity: str | None, quote_quantity: str | None, price: str | None
@@ -105,7 +108,8 @@ class RiskLimits:
                 raise _refusal(f"max_notional: no quote of {symbol} to value a market order with")
             value = Decimal(quantity) * abs(at)
         if value is not None and value > self._notional:
-            raise _refusal(f"notional {value} is over max_notional {self._notional} by {value - self._notional}")
+            over = value - self._notional
+            raise _refusal(f"notional {value:f} is over max_notional {self._notional:f} by {over:f}")
 
     def _reference(self, symbol: str, side: Side) -> Decimal | None:
         quote = self._quote(symbol)
