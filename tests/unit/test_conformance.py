@@ -120,6 +120,12 @@ def test_a_plugin_that_declares_nothing_is_asked_for_nothing() -> None:
         assert re.match("(not applicable|untested): ", str(caught.value)), name
 
 
+def test_secrets_too_short_to_be_looked_for_are_untested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.unit.conformance_venue.KEY", "key")
+    with pytest.raises(pytest.skip.Exception, match=r"untested: C3: every Secret .* give it a longer one"):
+        contract().test_secrets_are_secret()
+
+
 PLUGIN = """
 from tests.unit.conformance_venue import SPEC
 from venuebus.testing import VenueContract
