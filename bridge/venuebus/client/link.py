@@ -109,7 +109,7 @@ class Link:
         except (TimeoutError, OSError, nats.errors.Error, ssl.SSLError, ValueError) as error:
             await self.close()
             raise _explain(self.login, self._told or error) from error
-        self._open = True
+        self._open, self._told = True, None
 
     async def close(self) -> None:
         """End the connection; everything that still waits ends with `ConnectionClosed`."""
@@ -209,7 +209,9 @@ class Link:
     # --- what nats-py tells ---------------------------------------------------------------------------------
 
     async def _on_error(self, error: Exception) -> None:
-        self._told = error
+        # A server that refuses a login hangs up, and the reset can overtake its words: the clearer error stands.
+        if self._told is None or not _is_refusal(self._told):
+            self._told = error
         if violation := VIOLATION.search(str(error).casefold()):
             self._deny(*violation.groups())
         if self._open:
@@ -283,9 +285,14 @@ def shown(server: str) -> str:
     return f"{parts.scheme}://…@{host}"
 
 
+def _is_refusal(error: BaseException) -> bool:
+    text = str(error).casefold()
+    return "authorization" in text or "authentication" in text
+
+
 def _explain(login: Login, error: BaseException) -> CannotConnect:
     text = str(error).casefold()
-    if "authorization" in text or "authentication" in text:
+    if _is_refusal(error):
         return CannotConnect(f"NATS at {login.shown} refuses the login", "login")
     if isinstance(error, ssl.SSLError) or "tls" in text or "certificate" in text:
         return CannotConnect(f"NATS at {login.shown} and we do not agree about TLS ({error})", "tls")
