@@ -40,7 +40,7 @@ class Changes:
 
 
 def compare(old: BridgeConfig, new: BridgeConfig) -> Changes:
-    """Return how ``new`` differs from ``old``; of secrets the values count, as they are now."""
+    """Return how ``new`` differs from ``old``; of secrets the value as it is now and the file it is in count."""
     changed = {}
     for name in old.venues.keys() & new.venues.keys():
         keys = _different(old.venues[name], new.venues[name])

@@ -60,7 +60,8 @@ class Secret:
     __str__ = __repr__
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other.reveal() == self.reveal()
+        """Tell whether both are the same now and stay so: one file's content changes, another's or a text does not."""
+        return isinstance(other, Secret) and other._path == self._path and other.reveal() == self.reveal()
 
     def __hash__(self) -> int:
         return hash(self._origin)

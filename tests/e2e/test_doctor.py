@@ -247,6 +247,18 @@ async def test_rights_that_are_missing_or_too_many_are_found_by_trying(secured: 
     assert await patient.says("permissions", "may delete streams") == "warning"
 
 
+async def test_a_terminal_shows_the_findings_alone_over_tls_too(secured: Secured, tmp_path: Path) -> None:
+    bus = secured.bus("bridge", tmp_path)
+    file = tmp_path / "venuebus.toml"
+    file.write_text(
+        f'[bus]\nservers = {json.dumps(bus["servers"])}\ninbox_prefix = "{bus["inbox_prefix"]}"\n'
+        f'nkey.file = "{bus["nkey"]["file"]}"\ntls.ca_file = "{bus["tls"]["ca_file"]}"\nspool_dir = "{tmp_path}"\n'
+        '[venues.toy]\nplugin = "pingpongx"\ninsecure_unverified = true\n'
+    )
+    _, out, err = await doctor(str(file))
+    assert ("nats-server" in out, err) == (True, ""), out
+
+
 async def test_a_wrong_login_and_an_unknown_authority_are_errors(secured: Secured, tmp_path: Path) -> None:
     patient = Patient(secured.url, "vb", tmp_path)
     patient.bus |= secured.bus("bridge", tmp_path)

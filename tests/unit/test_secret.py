@@ -37,3 +37,15 @@ def test_a_secret_shows_where_it_is_from_and_never_itself(show, monkeypatch):
     monkeypatch.setenv("SOME_KEY", "never-shown")
     assert "never-shown" not in show(Secret(env="SOME_KEY"))
     assert "env SOME_KEY" in show(Secret(env="SOME_KEY"))
+
+
+def test_a_secret_differs_that_now_stands_in_a_file_or_in_another_one(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text("the-same")
+    other.write_text("the-same")
+    running = Secret(file=one)
+    assert running != Secret("the-same"), "the file is read at every connect, the text never again"
+    assert running != Secret(file=other)
+    assert Secret("the-same") != Secret("another")
+    one.write_text("rotated")
+    assert running == Secret(file=one)

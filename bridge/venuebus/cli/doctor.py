@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from ..doctor import examine
+from ..quiet import be_quiet_about_tls
 from ..venue import Finding
 from .check import read_config
 from .tables import show_table
@@ -40,6 +41,7 @@ def command(file: Path, as_json: bool, strict: bool, notes: bool) -> int:
     """
     config, plugins = read_config(file)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(SILENT))
+    be_quiet_about_tls()
     found = asyncio.run(examine(config, plugins))
     _show(found, as_json, notes)
     counts = {severity: sum(finding.severity == severity for finding in found) for severity in COLORS}
