@@ -132,6 +132,32 @@ def test_the_next_steps_are_told(new: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        (
+            '{"dir_info": {"editable": true}, "url": "file:///src/venue%20bus"}',
+            "pip install -e '/src/venue bus[embedded]'",
+        ),
+        ('{"archive_info": {}, "url": "file:///src/venuebus-0.1.0-py3-none-any.whl"}', None),
+        (None, None),
+    ],
+)
+def test_a_venuebus_that_came_from_a_folder_is_named_for_a_new_environment(
+    new: Run, monkeypatch: pytest.MonkeyPatch, origin: str | None, expected: str | None
+) -> None:
+    class Installed:
+        def read_text(self, name: str) -> str | None:
+            return {"direct_url.json": origin}[name]
+
+    monkeypatch.setattr("venuebus.cli.new.distribution", lambda name: {"venuebus": Installed()}[name])
+    status, out, _ = new("my-venue")
+    assert status == 0
+    lines = [line.strip() for line in out.splitlines() if "pip install" in line]
+    assert lines[-1] == "pip install -e '.[test]'"
+    assert [line.split("   ")[0] for line in lines[:-1]] == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize(
     ("license_name", "expected"),
     [("Apache-2.0", "Apache License"), ("MIT", "Ada Lovelace"), ("none", None)],
 )

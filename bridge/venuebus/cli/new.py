@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import click
 
@@ -45,6 +49,7 @@ def command(name: str, path: Path, license_name: str, author: str | None) -> Non
     for line in (
         f"cd {_quoted(target)}",
         "python3 -m venv .venv && . .venv/bin/activate   # or any environment that has venuebus",
+        *_install_venuebus(),
         "pip install -e '.[test]'",
         "pytest                                          # codec, sessions, conformance",
         "pytest --venuebus-report package                # … and the report that `venuebus plugins` shows",
@@ -52,6 +57,17 @@ def command(name: str, path: Path, license_name: str, author: str | None) -> Non
     ):
         click.echo(f"  {line}")
     click.echo("\nThen put your venue in: every file says REPLACE where, README.md in which order.")
+
+
+def _install_venuebus() -> list[str]:
+    """Return the step that a new environment needs where this venuebus was installed from a folder, not an index."""
+    try:
+        origin = json.loads(distribution("venuebus").read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:
+        return []
+    if "dir_info" not in origin:
+        return []
+    return [f"pip install -e '{url2pathname(urlsplit(origin['url']).path)}[embedded]'   # in a new environment"]
 
 
 def _quoted(path: Path) -> str:
