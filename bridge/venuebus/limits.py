@@ -98,11 +98,9 @@ class RateLimits:
         while (delay := self.delay(operation, key=key, priority=priority)) > 0:
             if deadline is not None and self._clock() + delay > deadline:
                 self.refused += 1
-                names = ", ".join(
-                    f"{limit.name}: {limit.count} per {limit.per:g} s" for limit in self._limits.get(operation, ())
-                )
                 raise CommandRejected(
-                    Reason.RATE_LIMITED, f"{operation} may start in {delay:.3f} s at the earliest ({names or 'banned'})"
+                    Reason.RATE_LIMITED,
+                    f"{operation} may start in {delay:.3f} s at the earliest ({self._why(operation, delay)})",
                 )
             self.waited += 1
             self.waiting += 1
@@ -136,6 +134,12 @@ class RateLimits:
             used = sum(1 for start in window.starts if start > now - spans[name])
             left[name] = (min(left[name][0], left[name][1] - used), left[name][1])
         return left
+
+    def _why(self, operation: str, delay: float) -> str:
+        until = max(self._bans.get(operation, 0.0), self._bans.get("*", 0.0))
+        if until - self._clock() >= delay - 0.001:  # the clock went on since
+            return "the venue said to wait"
+        return ", ".join(f"{limit.name}: {limit.count} per {limit.per:g} s" for limit in self._limits[operation])
 
     def _window(self, limit: Limit, key: str) -> _Window:
         name = (limit.name, key if limit.by_key else "")

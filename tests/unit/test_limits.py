@@ -121,6 +121,8 @@ async def test_a_ban_stops_its_operation_or_everything_and_is_told() -> None:
     assert rates.delay("query") == 5.0
     assert told == [("order", 2.0), ("*", 5.0)]
     assert rates.state() == {"order": 2.0, "*": 5.0}
+    with pytest.raises(CommandRejected, match=r"may start in 5.000 s at the earliest \(the venue said to wait\)"):
+        await rates.acquire("order", timeout=1.0)  # not the limit, which has room
     clock.now += 5.0
     assert rates.delay("order") == 0.0
     assert rates.state() == {}
