@@ -360,6 +360,11 @@ async def test_a_rejection_is_a_result_and_a_broken_rule_is_an_error_before_anyt
             await client.submit("toy", symbol="X", side="buy", quantity="1")
         with pytest.raises(CommandError, match="side"):
             await client.submit("toy", **{**BUY, "side": "bye"})
+        for wrong, kind in ((0.01, "float"), (1, "int")):
+            with pytest.raises(CommandError, match=rf"texts \('0.01'\) or Decimal, never {kind}: {wrong} given"):
+                await client.submit("toy", **{**BUY, "quantity": wrong})
+            with pytest.raises(CommandError, match=f"never {kind}"):
+                await client.amend("toy", client_order_id="mine", price=wrong)
     assert len(bench.venue.log()) == 1
 
 

@@ -19,6 +19,7 @@ from venuebus_schemas import (
     Book,
     Cancel,
     CancelAll,
+    CommandError,
     Encoding,
     Event,
     Fill,
@@ -27,6 +28,7 @@ from venuebus_schemas import (
     OrderType,
     PositionEffect,
     Quote,
+    Reason,
     Result,
     Session,
     Side,
@@ -402,5 +404,10 @@ def _expiry(seconds: float) -> int:
     return time.time_ns() + int(seconds * 1e9)
 
 
-def _text(number: Number | None) -> str | None:
-    return plain(number) if isinstance(number, Decimal) else number
+def _text(number: object) -> str | None:
+    if isinstance(number, Decimal):
+        return plain(number)
+    if number is None or isinstance(number, str):
+        return number
+    kind = type(number).__name__
+    raise CommandError(Reason.INVALID, f"numbers are texts ('0.01') or Decimal, never {kind}: {number!r} given")
