@@ -353,7 +353,7 @@ def _without_rivals(
                     name=plugin.name,
                     distribution=plugin.distribution,
                     version=plugin.version,
-                    reason="; ".join(rivals),
+                    reason="; ".join(rivals) + "; uninstall one, or name those to load in VENUEBUS_PLUGINS",
                     claims=(plugin.name, *plugin.venues),
                 )
             )
