@@ -182,6 +182,7 @@ async def test_one_command_id_under_another_verb_leaves_the_first_alone(bench: B
     await bench.result("d2", ("accepted", None, None))
     await bench.send("cancel", "d2", client_order_id="d2")
     await bench.result("d2", ("accepted", None, None), (REJECTED, "duplicate", None))
+    assert [result["seq"] for result in bench.of("result", "d2")] == [1, 2]
     assert bench.venue.log() == [("submit", "d2")]
     assert bench.statuses("d2") == ["pending_new", "new"]
 

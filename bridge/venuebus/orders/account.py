@@ -81,12 +81,14 @@ class Account:
         self._observe = observe
         self._seqs: dict[tuple[str, str], int] = {}
         self._order_seqs: dict[str, int] = {}
+        self._result_seqs: OrderedDict[str, int] = OrderedDict()
 
     def restart(self, epoch: int) -> None:
         """Begin a new epoch: every subject counts from 1 again."""
         self.epoch = epoch
         self._seqs.clear()
         self._order_seqs.clear()
+        self._result_seqs.clear()
 
     # --- from the venue -------------------------------------------------------------------------------------
 
@@ -198,16 +200,19 @@ class Account:
         if kind == "order":
             event.seq = self._order_seqs[key] = self._order_seqs.get(key, 0) + 1
         elif kind == "result":
-            event.seq = 2 if key in self.told_unknown else 1
+            event.seq = self._result_seqs[key] = self._result_seqs.get(key, 0) + 1
+            if len(self._result_seqs) > KEEP_ENDED:
+                self._result_seqs.popitem(last=False)
         else:
             event.seq = self._seqs[kind, key] = self._seqs.get((kind, key), 0) + 1
             if len(self._seqs) > MAX_SEQS:  # forwards come with an id each
                 del self._seqs[next(iter(self._seqs))]
 
-    def unstamp(self, key: str) -> None:
-        """Take the stamp of an order event back that could not be written: readers must see no hole."""
-        if self._order_seqs.get(key):
-            self._order_seqs[key] -= 1
+    def unstamp(self, kind: str, key: str) -> None:
+        """Take the stamp of an order event or result back that could not be written: readers must see no hole."""
+        seqs = self._result_seqs if kind == "result" else self._order_seqs
+        if seqs.get(key):
+            seqs[key] -= 1
 
     # --- from the ledger ------------------------------------------------------------------------------------
 

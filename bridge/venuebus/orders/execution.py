@@ -206,7 +206,7 @@ class Execution:
         except (BusUnavailable, Fenced, AlreadyClaimed):
             job.claim = None
             if order is not None:
-                account.unstamp(key)
+                account.unstamp("order", key)
             raise
         account.open_claims[job.command_id] = claim
         if order is not None:

@@ -18,7 +18,8 @@ from venuebus_schemas import (
     decode_event,
 )
 
-from ..bus.claim import Claim
+from ..bus.claim import AlreadyClaimed, Claim, Fenced
+from ..bus.connection import BusUnavailable
 from ..errors import CommandRejected, OutcomeUnknown
 from ..venue import Accepted
 from .account import Account
@@ -165,7 +166,11 @@ class Outcomes:
         if job.trace is not None:
             job.trace.result(ResultStatus.REJECTED, error.reason, None)
         traceparent = None if job.trace is None else job.trace.traceparent
-        await account.ledger.claim(claim, [("result", job.command_id, result, mid)], traceparent=traceparent)
+        try:
+            await account.ledger.claim(claim, [("result", job.command_id, result, mid)], traceparent=traceparent)
+        except (BusUnavailable, Fenced, AlreadyClaimed):
+            account.unstamp("result", job.command_id)
+            raise
         await job.ack()
 
     async def _refuse_elsewhere(self, job: Job, account: Account, result: Any) -> None:
