@@ -258,6 +258,8 @@ async def test_a_bad_command_is_refused_and_never_stops_the_next(bench: Bench, b
     await bench.bridge()
     await bench.send("submit", "bad", raw=body)
     await bench.result("bad", (REJECTED, reason, None))
+    [result] = bench.of("result", "bad")
+    assert ("read as MessagePack" in result["text"]) == (body[:1] == b"\xff")
     await bench.submit("good")
     await bench.result("good", ("accepted", None, None))
     letters = [event for subject, event in bench.messages if subject == "dead.toy.command"]

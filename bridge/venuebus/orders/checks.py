@@ -44,7 +44,9 @@ def read_command(subject: Subject, data: bytes) -> AnyCommand:
     try:
         command = decode_command(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CommandRejected(Reason.INVALID, f"not a command: {error}") from error
+        begins = data.lstrip()[:1]
+        seen = "" if begins == b"{" else f"read as MessagePack, since JSON begins with {{, not {begins!r}: "
+        raise CommandRejected(Reason.INVALID, f"not a command: {seen}{error}") from error
     if command.__struct_config__.tag != subject.kind:
         raise CommandRejected(
             Reason.INVALID,
