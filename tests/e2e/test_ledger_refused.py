@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from nats.js.api import DiscardPolicy
 from venuebus.bus.connection import BusUnavailable
 
 from .rig import Rig, claim, order
@@ -29,6 +30,29 @@ async def test_a_claim_that_is_too_large_for_the_stream_is_certainly_not_written
             await rig.ledger.claim(claim("small"), [])
         assert await rig.ledger.read_claim("big") is None
         assert await rig.stored() == []
+    finally:
+        await rig.stop()
+
+
+async def test_a_ledger_too_full_for_a_claim_is_unhealthy_until_it_takes_one(
+    nats_url: str, subject_prefix: str, tmp_path: Path
+) -> None:
+    rig = Rig(nats_url, subject_prefix, tmp_path)
+    await rig.start()
+    try:
+        js = rig.connection.js
+        config = (await js.stream_info(rig.names.account)).config
+        discard, room = config.discard, config.max_bytes
+        config.discard, config.max_bytes = DiscardPolicy.NEW, 1
+        await js.update_stream(config)
+        async with asyncio.timeout(5):
+            with pytest.raises(BusUnavailable, match="is full"):
+                await rig.ledger.claim(claim("full"), [])
+            assert not rig.ledger.healthy
+            config.discard, config.max_bytes = discard, room
+            await js.update_stream(config)
+            await rig.ledger.claim(claim("full"), [])
+        assert rig.ledger.healthy
     finally:
         await rig.stop()
 

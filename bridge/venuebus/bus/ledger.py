@@ -364,7 +364,11 @@ class Ledger:
         try:
             sequence = await self._connection.store(write.entry.subject, write.entry.data, headers)
             self._count([write.entry])
+            if not self._spooling:
+                self._recovered()
         except (BusUnavailable, InDoubt, Refused) as error:
+            if isinstance(error, Refused) and error.code in STREAM_FULL:
+                self._unhealthy(error)
             if not future.done():
                 future.set_exception(error)
             return
