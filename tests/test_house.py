@@ -19,9 +19,9 @@ import pytest
 import venuebus
 from venuebus import hookspecs
 from venuebus.cli import COMMANDS
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
+from venuebus.configuration.settings import BusConfig, HttpConfig, LogConfig, TracingConfig
 from venuebus.plugins import load_plugins
-from venuebus.settings import BusConfig, HttpConfig, LogConfig, TracingConfig
 from venuebus.testing import RecordingContext
 from venuebus.venue import VenueConfig
 from venuebus_schemas import COMMAND_TYPES, EVENT_TYPES, AccountEvent, Command, Quote, Reason

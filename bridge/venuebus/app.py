@@ -22,26 +22,26 @@ from .bus.hooks import HookStore
 from .bus.options import connect_options, renewal
 from .bus.orphans import Orphans
 from .bus.streams import StreamNames, ensure_stream, hooks_config, retained_config, stream_configs
-from .changes import Changes, Reloader, compare
-from .config import BridgeConfig, Tables
+from .configuration.changes import Changes, Reloader, compare
+from .configuration.config import BridgeConfig, Tables
 from .errors import BusError, ConfigError
 from .fleet import Fleet, Ground, MarketLink, RunningVenue
-from .health import register_metrics
 from .http import HttpServer
 from .isolation.venue import IsolatedVenue, register_isolation
-from .logs import set_level
-from .metrics import Metrics
+from .observability.health import register_metrics
+from .observability.logs import set_level
+from .observability.metrics import Metrics
+from .observability.watchdog import Suspects, Watchdog
 from .orders.checks import Observers
 from .plugins import Plugins
 from .venue import VenueConfig
 from .venue_runner import VenueRunner
-from .watchdog import Suspects, Watchdog
 from .webhooks.ingress import Ingress
 
 log = structlog.get_logger("venuebus")
 
 if TYPE_CHECKING:
-    from .tracing import Tracing
+    from .observability.tracing import Tracing
 
 GOOD = frozenset({SessionState.READY, SessionState.STANDBY})
 BEAT = 0.5  # seconds between two heartbeats of the loop
@@ -381,7 +381,9 @@ class Bridge:
 
 def _tracing(config: BridgeConfig, owner: str) -> Tracing:
     try:
-        from .tracing import make_tracing  # OpenTelemetry is an extra, and nobody else should pay for its import
+        from .observability.tracing import (
+            make_tracing,  # OpenTelemetry is an extra, and nobody else should pay for its import
+        )
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"{config.source}: tracing.enabled: {error.name} is not installed; add the extra: "

@@ -15,8 +15,8 @@ from venuebus_schemas import SessionState, Subjects
 from .bus.connection import HIGH_WATER, Connection
 from .bus.pieces import publish_all
 from .bus.streams import StreamNames
-from .config import BusConfig
-from .metrics import Metrics
+from .configuration.config import BusConfig
+from .observability.metrics import Metrics
 from .orders.checks import Observers
 from .outbox import MarketPublisher
 from .plugins import Plugins
@@ -25,7 +25,7 @@ from .venue import Interceptor, VenueConfig
 from .venue_runner import VenueRunner
 
 if TYPE_CHECKING:
-    from .tracing import Tracing
+    from .observability.tracing import Tracing
 
 log = structlog.get_logger("venuebus")
 

@@ -13,7 +13,7 @@ import pluggy
 if TYPE_CHECKING:
     from venuebus_schemas import SessionState
 
-    from .config import BridgeConfig
+    from .configuration.config import BridgeConfig
     from .venue import Interceptor, Observer, VenueSpec
 
 PROJECT = "venuebus"

@@ -16,10 +16,10 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from .config import listen_address
+from .configuration.config import listen_address
 from .connections import LimitedSite
 from .errors import ConfigError
-from .metrics import Metrics
+from .observability.metrics import Metrics
 
 Check = Callable[[], tuple[bool, Mapping[str, Any]]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

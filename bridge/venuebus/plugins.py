@@ -26,16 +26,16 @@ from venuebus_schemas import SessionState
 from venuebus_schemas.subjects import NAME
 
 from . import hookspecs
+from .configuration.tables import did_you_mean
 from .errors import PluginError
 from .guard import call, said, shortened
 from .hookspecs import PROJECT
 from .quality import Quality, TierGate, find_report, judge, shortfall
-from .tables import did_you_mean
 from .venue import CONTRACT_VERSION, Capabilities, Interceptor, Observer, VenueConfig, VenueSpec
 from .versions import too_new
 
 if TYPE_CHECKING:
-    from .config import BridgeConfig
+    from .configuration.config import BridgeConfig
 
 OLDEST_CONTRACT = 1
 SLOW = 2.0  # seconds of loading that are told

@@ -27,11 +27,11 @@ from .bus.notices import Notices
 from .bus.service import VenueService
 from .bus.spool import Spool
 from .bus.streams import StreamNames
-from .config import BusConfig
+from .configuration.config import BusConfig
 from .errors import BusError
 from .limits import RateLimits
-from .meters import market_meter, write_meter
-from .metrics import Metrics
+from .observability.meters import market_meter, write_meter
+from .observability.metrics import Metrics
 from .orders.account import Account
 from .orders.checks import Observers
 from .orders.early import Early
@@ -49,7 +49,7 @@ from .venue import Interceptor, VenueConfig, VenueSpec
 from .webhooks.translation import Translator
 
 if TYPE_CHECKING:
-    from .tracing import Tracing
+    from .observability.tracing import Tracing
 
 log = structlog.get_logger("venuebus.venue")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from venuebus.settings import BusConfig
+from venuebus.configuration.settings import BusConfig
 
 from .report import Row
 from .world import Bridge, World

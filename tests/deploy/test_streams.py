@@ -9,7 +9,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 from venuebus import BusError
 from venuebus.bus.connection import Connection
 from venuebus.bus.streams import StreamNames, drift, ensure_stream, hooks_config, retained_config, stream_configs
-from venuebus.settings import BusConfig
+from venuebus.configuration.settings import BusConfig
 from venuebus_schemas import Subjects
 
 from .tools import Missing, objects, render, tool

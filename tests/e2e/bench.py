@@ -23,7 +23,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from venuebus.app import Bridge
 from venuebus.bus.binary import find_server
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.plugins import load_plugins
 
 from .toy_venue import ToyPlugin, ToyVenue

@@ -15,7 +15,7 @@ from venuebus.bus.connection import TOO_LARGE, Connection, NotPermitted, Refused
 from venuebus.bus.grants import Scope
 from venuebus.bus.options import connect_options, renewal
 from venuebus.bus.permissions import jwt_claims, permissions
-from venuebus.config import BusConfig, TlsConfig
+from venuebus.configuration.config import BusConfig, TlsConfig
 from venuebus.errors import BusError
 from venuebus.secret import Secret
 

@@ -21,7 +21,7 @@ from nats.aio.msg import Msg
 from venuebus import Finding, VenueSpec, hookimpl
 from venuebus.bus import connection as bus_connection
 from venuebus.bus.streams import StreamNames, stream_configs
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.doctor import bus as doctor_bus
 from venuebus.doctor import examine
 from venuebus.plugins import load_plugins

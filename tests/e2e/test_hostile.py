@@ -20,7 +20,7 @@ import pytest
 import structlog
 from venuebus import VenueSpec, guard, hookimpl, sessions
 from venuebus.app import Bridge
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.orders import reconcile
 from venuebus.plugins import load_plugins
 from venuebus_schemas import Quote

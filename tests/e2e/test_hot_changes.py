@@ -18,7 +18,7 @@ import pytest_asyncio
 import structlog
 from venuebus import Capabilities, Limit, Secret, VenueConfig, VenueContext, VenueSpec, hookimpl
 from venuebus.app import Bridge
-from venuebus.config import load_config
+from venuebus.configuration.config import load_config
 from venuebus.fleet import RunningVenue
 from venuebus.plugins import load_plugins
 

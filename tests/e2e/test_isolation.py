@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 from venuebus import hookimpl
 from venuebus.app import Bridge
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.isolation import venue as isolation
 from venuebus.isolation.venue import IsolatedVenue
 from venuebus.plugins import Plugins, load_plugins

@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from venuebus.app import Bridge
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.errors import ConfigError
 from venuebus.isolation import venue as isolation
 from venuebus.isolation.link import FULL, Link
@@ -269,7 +269,7 @@ def test_mistakes_are_told(site: Path, monkeypatch: pytest.MonkeyPatch, table: d
 
 
 def test_a_configuration_never_shows_what_it_was_read_from() -> None:
-    from venuebus.config import Tables
+    from venuebus.configuration.config import Tables
 
     data = {
         "bus": {"token": {"env": "BUS"}},

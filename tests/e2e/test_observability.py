@@ -12,7 +12,7 @@ import pytest_asyncio
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from venuebus.app import Bridge
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.plugins import load_plugins
 from venuebus_schemas import Fill, Quote, Side, Trade
 

@@ -17,7 +17,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from venuebus.app import Bridge
 from venuebus.bus.connection import Connection
 from venuebus.bus.streams import StreamNames, ensure_stream, hooks_config, retained_config, stream_configs
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.plugins import load_plugins
 from venuebus_pingpongx.simulator import PingPongXSimulator
 from venuebus_schemas import Quote, Subjects

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from venuebus.app import Bridge
 from venuebus.client import Client, connect
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.plugins import load_plugins
 from venuebus_schemas import Order
 

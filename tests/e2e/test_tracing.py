@@ -19,11 +19,11 @@ import structlog
 from opentelemetry.sdk.trace import TracerProvider
 from venuebus.app import Bridge
 from venuebus.client import connect
-from venuebus.config import BridgeConfig, TracingConfig, build_config
+from venuebus.configuration.config import BridgeConfig, TracingConfig, build_config
 from venuebus.errors import ConfigError
-from venuebus.logs import setup_logging
+from venuebus.observability.logs import setup_logging
+from venuebus.observability.tracing import read_traceparent
 from venuebus.plugins import load_plugins
-from venuebus.tracing import read_traceparent
 from venuebus_schemas import Fill, Side
 
 from .bench import Bench
@@ -324,7 +324,9 @@ async def test_a_broken_context_is_no_context(bench: Bench, collector: Collector
 
 
 def test_tracing_without_the_extra_says_which_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("opentelemetry") or name == "venuebus.tracing"]:
+    for name in [
+        name for name in sys.modules if name.startswith("opentelemetry") or name.endswith("observability.tracing")
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "opentelemetry", None)  # type: ignore[arg-type]
     bridge = Bridge(BridgeConfig(tracing=TracingConfig(enabled=True)), load_plugins([], installed=False))

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from venuebus import Capabilities, VenueConfig, VenueContext, VenueSpec, hookimpl
 from venuebus.app import Bridge
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.plugins import load_plugins
 
 from .bench import Bench

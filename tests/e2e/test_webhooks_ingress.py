@@ -23,7 +23,7 @@ import pytest
 from nats.aio.client import Client
 from venuebus import Capabilities, ConfiguredWebhook, Delivery, VenueSpec, WebhookConfig, hookimpl
 from venuebus.app import Bridge
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.plugins import load_plugins
 from venuebus_schemas import (
     AccountEvent,

@@ -24,7 +24,7 @@ from nats.js.errors import NotFoundError
 from venuebus.app import Bridge
 from venuebus.bus.binary import find_server
 from venuebus.bus.server_files import ServerOptions, read_port, server_config
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.orders.account import Account
 from venuebus.plugins import load_plugins
 from venuebus_pingpongx.signing import standard_webhooks

@@ -17,7 +17,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 from venuebus.app import Bridge
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.errors import ConfigError
 from venuebus.plugins import load_plugins
 from venuebus.simulation import Fault

@@ -288,7 +288,7 @@ class ToyPlugin:
 async def serve(data: dict[str, Any]) -> None:
     """Run a bridge until SIGTERM."""
     from venuebus.app import Bridge
-    from venuebus.config import build_config
+    from venuebus.configuration.config import build_config
     from venuebus.plugins import load_plugins
 
     plugins = load_plugins([ToyPlugin(ToyVenue(Path(data["venues"]["toy"]["folder"])))], installed=False)

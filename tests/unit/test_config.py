@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 from venuebus import Capabilities, ConfigError, Secret, VenueConfig, VenueSpec
-from venuebus.config import build_config, load_config
+from venuebus.configuration.config import build_config, load_config
 from venuebus.plugins import RefusedPlugin
 from venuebus.secret import redact
 

@@ -7,8 +7,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.internal.decoder import _DecodeVarint32  # type: ignore[attr-defined,unused-ignore]
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from venuebus.exposition import ZERO, Sparse, wants_protobuf
-from venuebus.metrics import Metrics
+from venuebus.observability.exposition import ZERO, Sparse, wants_protobuf
+from venuebus.observability.metrics import Metrics
 
 ASKED = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 FIELDS = {

@@ -75,7 +75,7 @@ def test_recipes_that_the_guides_show_are_files_and_each_recipe_is_shown() -> No
 def test_the_configuration_of_the_guide_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tomllib
 
-    from venuebus.config import build_config
+    from venuebus.configuration.config import build_config
 
     plugins = load_plugins()
     if "btse" not in plugins.specs:

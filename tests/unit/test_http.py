@@ -6,10 +6,10 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from venuebus.config import listen_address
+from venuebus.configuration.config import listen_address
 from venuebus.errors import ConfigError
 from venuebus.http import HttpServer
-from venuebus.metrics import Metrics
+from venuebus.observability.metrics import Metrics
 
 
 class Bridge:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 import structlog
-from venuebus.logs import bind_venue, setup_logging, venue_logger
+from venuebus.observability.logs import bind_venue, setup_logging, venue_logger
 from venuebus.secret import Secret, remember
 
 SECRET = 'hunter2-"quoted"-\\é'

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from venuebus.metrics import Metrics
+from venuebus.observability.metrics import Metrics
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

@@ -5,7 +5,7 @@ import pytest
 import venuebus.plugins
 from structlog.testing import capture_logs
 from venuebus import Capabilities, PluginError, VenueConfig, VenueSpec, hookimpl
-from venuebus.config import BridgeConfig
+from venuebus.configuration.config import BridgeConfig
 from venuebus.plugins import Plugins, load_plugins
 from venuebus_schemas import SessionState
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from venuebus import Capabilities, ConfigError, VenueSpec, WebhookConfig
-from venuebus.metrics import Metrics
+from venuebus.observability.metrics import Metrics
 from venuebus.webhooks.ingress import Ingress, Refusal
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from venuebus import Capabilities, ConfiguredWebhook, VenueSpec, WebhookConfig
-from venuebus.config import build_config
+from venuebus.configuration.config import build_config
 from venuebus.errors import ConfigError
-from venuebus.metrics import Metrics
+from venuebus.observability.metrics import Metrics
 from venuebus.webhooks.ingress import Ingress
 from venuebus.webhooks.settings import HmacSha256, StandardWebhooks
 

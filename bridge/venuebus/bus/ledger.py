@@ -22,7 +22,7 @@ import structlog
 from venuebus_schemas import Encoding, Subjects, encode
 
 from ..errors import BusError
-from ..metrics import Histogram
+from ..observability.metrics import Histogram
 from .claim import AlreadyClaimed, Claim, Fenced
 from .connection import (
     CONFLICT_IN_FLIGHT,

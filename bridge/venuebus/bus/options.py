@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from ..config import BusConfig
+from ..configuration.config import BusConfig
 from ..errors import BusError
 from .client import BusClient
 

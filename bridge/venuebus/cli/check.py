@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..config import BridgeConfig, load_config
+from ..configuration.config import BridgeConfig, load_config
 from ..plugins import Plugins, load_plugins
 from ..quality import shortfall
 from .tables import show_table

@@ -14,9 +14,9 @@ import structlog
 
 from .. import collector
 from ..app import Bridge
-from ..config import BridgeConfig, load_config
+from ..configuration.config import BridgeConfig, load_config
 from ..guard import said
-from ..logs import setup_logging
+from ..observability.logs import setup_logging
 from ..plugins import Plugins
 from .check import read_config
 

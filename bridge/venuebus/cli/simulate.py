@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import click
 import msgspec
 
-from ..config import listen_address
+from ..configuration.config import listen_address
 from ..errors import VenuebusError
 from ..plugins import load_plugins
 from ..venue import VenueSimulator

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from ..config import BridgeConfig
+from ..configuration.config import BridgeConfig
 from ..plugins import Plugins
 from ..venue import Finding, VenueSpec
 from .bus import examine_bus

@@ -18,7 +18,7 @@ from ..bus.inspection import BusFacts, StreamFacts, look, may_publish, try_right
 from ..bus.options import connect_options, renewal
 from ..bus.server_files import read_port
 from ..bus.streams import drift, hooks_config, retained_config, stream_configs
-from ..config import BridgeConfig, BusConfig
+from ..configuration.config import BridgeConfig, BusConfig
 from ..errors import BusError
 from ..venue import Finding, VenueSpec
 from .finding import error, note, warning

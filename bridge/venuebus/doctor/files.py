@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ..bus.embedded import default_store_dir
-from ..config import BridgeConfig, BusConfig, listen_address
+from ..configuration.config import BridgeConfig, BusConfig, listen_address
 from ..secret import Secret
 from ..venue import Finding
 from .finding import error, note, warning

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from ..config import BridgeConfig
+from ..configuration.config import BridgeConfig
 from ..secret import redact
 from ..venue import Finding, VenueConfig, VenueSpec
 from .finding import error, note, warning

@@ -19,17 +19,17 @@ from .. import __version__
 from ..bus.connection import Connection
 from ..bus.options import connect_options, renewal
 from ..bus.streams import StreamNames
-from ..config import BridgeConfig, build_config
+from ..configuration.config import BridgeConfig, build_config
 from ..errors import BusError, VenuebusError
 from ..fleet import Ground, MarketLink
-from ..health import register_metrics
-from ..logs import setup_logging
-from ..metrics import Metrics
+from ..observability.health import register_metrics
+from ..observability.logs import setup_logging
+from ..observability.metrics import Metrics
+from ..observability.watchdog import Suspects, Watchdog
 from ..orders.checks import Observers
 from ..plugins import Plugins, load_plugins
 from ..secret import redact
 from ..venue_runner import VenueRunner
-from ..watchdog import Suspects, Watchdog
 from .families import families_of
 from .link import Link, die_with_parent
 from .prints import Prints
@@ -137,7 +137,7 @@ class Child:
         assert self.connection.lost is not None
         name, tracing = self._setup.venue, None
         if config.tracing.enabled:
-            from ..tracing import make_tracing  # the parent has proved that the extra is there
+            from ..observability.tracing import make_tracing  # the parent has proved that the extra is there
 
             tracing = make_tracing(config.tracing, __version__, self._setup.owner)
         ground = Ground(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import Metric
 
-from ..exposition import Sparse as Buckets
+from ..observability.exposition import Sparse as Buckets
 from .wire import Family, Sample, Sparse
 
 OWN = "venuebus_venue_state"  # the parent tells it: it knows the state of a venue without a process, too

@@ -16,7 +16,7 @@ from ..bus.connection import BusUnavailable
 from ..bus.lease import Lease
 from ..bus.notices import Notices
 from ..fleet import Ground
-from ..metrics import Metrics
+from ..observability.metrics import Metrics
 from ..plugins import LIMIT_VARIABLE
 from ..retry import reconnect_delays
 from ..state import VenueState
@@ -26,7 +26,7 @@ from .process import ChildProcess
 from .wire import Ended, Report, Setup, State, Stop, ToParent
 
 if TYPE_CHECKING:
-    from ..config import Tables
+    from ..configuration.config import Tables
 
 log = structlog.get_logger("venuebus.isolation")
 

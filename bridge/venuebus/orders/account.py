@@ -32,7 +32,7 @@ from .recall import Recall
 from .tracker import OrderTracker, fill_key, order_key
 
 if TYPE_CHECKING:
-    from ..tracing import AccountTraces
+    from ..observability.tracing import AccountTraces
 
 log = structlog.get_logger("venuebus.account")
 

@@ -30,7 +30,7 @@ from ..errors import OutcomeUnknown
 from ..steady import steady
 
 if TYPE_CHECKING:
-    from ..tracing import Trace
+    from ..observability.tracing import Trace
 
 _random = random.Random()
 

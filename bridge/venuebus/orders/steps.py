@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeGuard
 
 from ..bus.claim import Claim
-from ..metrics import Counter, Metrics
+from ..observability.metrics import Counter, Metrics
 from ..venue import Accepted, SupportsOrders, SupportsPrepare
 from .account import Account
 from .attempt import Attempt

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from venuebus_schemas import Amend, AnyCommand, Cancel, Order, Submit
 
-from ..config import build_config
+from ..configuration.config import build_config
 from ..errors import CommandRejected, FatalError, NotSent, OutcomeUnknown, RetryableError
 from ..limits import RateLimits
 from ..simulation.occasions import Occasion, orders_taken, stage

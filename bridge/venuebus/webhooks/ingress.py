@@ -28,7 +28,7 @@ from aiohttp import web
 from ..bus.hooks import HookStore, Kept
 from ..errors import BusError, ConfigError, PluginError
 from ..guard import call
-from ..metrics import Counter, Histogram, Metrics
+from ..observability.metrics import Counter, Histogram, Metrics
 from ..venue import Delivery, VenueSpec, Webhook
 from .peer import RateGate, client_address, networks
 from .settings import SharedSecret, WebhookConfig

@@ -16,9 +16,9 @@ import click
 
 from ...app import Bridge
 from ...client import Client
-from ...config import BridgeConfig, build_config
+from ...configuration.config import BridgeConfig, build_config
 from ...errors import VenuebusError
-from ...logs import setup_logging
+from ...observability.logs import setup_logging
 from ...plugins import Plugins, load_plugins
 from ...venue import VenueSimulator
 from ..connection import Bus, connected

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from venuebus_schemas.subjects import NAME
 
-from .errors import ConfigError
-from .guard import call
-from .limits import Limit
-from .secret import remember
+from ..errors import ConfigError
+from ..guard import call
+from ..limits import Limit
+from ..secret import remember
+from ..venue import VenueConfig, VenueSpec
 from .settings import BusConfig as BusConfig
 from .settings import HttpConfig as HttpConfig
 from .settings import LogConfig as LogConfig
@@ -27,10 +28,9 @@ from .settings import TlsConfig as TlsConfig
 from .settings import TracingConfig as TracingConfig
 from .settings import listen_address as listen_address
 from .tables import TableReader, did_you_mean, is_reference
-from .venue import VenueConfig, VenueSpec
 
 if TYPE_CHECKING:
-    from .plugins import RefusedPlugin
+    from ..plugins import RefusedPlugin
 
 
 LEAST_MEMORY = 96 * 1024**2  # bytes that an isolated venue may be limited to

@@ -17,8 +17,8 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 
 import msgspec
 
-from .guard import call
-from .secret import Secret, redact, remember
+from ..guard import call
+from ..secret import Secret, redact, remember
 
 REFERENCE = 'a string, { env = "NAME" } or { file = "path" }'
 _KEY_FIRST = re.compile(r"([A-Za-z_][\w.-]*): (.+)", re.DOTALL)

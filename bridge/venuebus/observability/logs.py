@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from .quiet import be_quiet_about_tls
-from .secret import redact
+from ..quiet import be_quiet_about_tls
+from ..secret import redact
 
 LOGGER = "venuebus"
 Format = Literal["text", "json"]

@@ -15,9 +15,9 @@ from venuebus_schemas import SessionState, Verb
 from .metrics import Metrics
 
 if TYPE_CHECKING:
-    from .app import Bridge
-    from .orders.account import Account
-    from .venue_runner import VenueRunner
+    from ..app import Bridge
+    from ..orders.account import Account
+    from ..venue_runner import VenueRunner
 
 Read = Callable[["VenueRunner"], float]
 ReadMany = Callable[["VenueRunner"], Mapping[str, float]]

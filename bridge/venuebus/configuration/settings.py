@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from venuebus_schemas.subjects import NAME
 
-from .secret import Secret
+from ..secret import Secret
 
 GIB = 1024**3
 DAY = 86_400.0

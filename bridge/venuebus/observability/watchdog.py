@@ -19,9 +19,9 @@ from typing import Any
 
 import structlog
 
-from .context import Context
+from ..context import Context
+from ..plugins import Plugins
 from .metrics import Metrics
-from .plugins import Plugins
 
 LIMIT = 0.25  # seconds without a beat that are told
 BEAT = 0.1  # seconds between two beats, and between two looks

@@ -35,14 +35,14 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
 from venuebus_schemas import AccountEvent, Fill, Order, ResultStatus
 
+from ..secret import redact
 from .logs import trace_lines
-from .secret import redact
 
 if TYPE_CHECKING:
-    from .bus.claim import Claim
-    from .orders.attempt import Attempt
-    from .orders.job import Job
-    from .settings import TracingConfig
+    from ..bus.claim import Claim
+    from ..configuration.settings import TracingConfig
+    from ..orders.attempt import Attempt
+    from ..orders.job import Job
 
 REMEMBERED = 20_000  # commands and orders whose trace is known: an older order's events carry no header
 FLUSH = 2.0  # seconds for the last spans to leave when the bridge stops

@@ -15,8 +15,8 @@ from typing import Any
 
 import structlog
 
+from ..errors import BusError, ConfigError
 from .config import BridgeConfig
-from .errors import BusError, ConfigError
 
 RETRY = 2.0  # seconds until a configuration that NATS kept from taking effect is tried again
 POLL = 1.0  # seconds between two looks; a file must look the same twice before it is read
