@@ -252,8 +252,9 @@ async def test_orders_under_random_kills_are_sent_once_and_all_come_to_an_end(wo
     await bench.until(lambda: all(any(r[0] in final for r in bench.results(i)) for i in ids), 30)
     counts = {command_id: bench.venue.count(command_id) for command_id in ids}
     assert max(counts.values()) == 1, counts
-    for command_id in ids:
-        assert bench.results(command_id)[-1][0] == ("accepted" if counts[command_id] else "rejected"), command_id
+    for command_id in ids:  # a process killed between the toy's note and its order has reached nothing
+        placed = bench.venue.get(command_id) is not None
+        assert bench.results(command_id)[-1][0] == ("accepted" if placed else "rejected"), command_id
 
 
 async def test_two_bridges_take_over_from_each_others_processes(world: World) -> None:
