@@ -220,7 +220,7 @@ async def test_an_order_whose_process_is_killed_is_sent_once_and_told_by_the_nex
     await world.start()
     bench.venue.script("submit", "take_and_hang", "accept")
     await bench.submit("once")
-    await bench.until(lambda: bench.venue.count("once") == 1)
+    await bench.until(lambda: bench.venue.get("once"))
     pid = world.pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)

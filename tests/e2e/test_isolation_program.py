@@ -114,7 +114,7 @@ async def test_children_die_with_a_killed_bridge_and_the_next_bridge_has_their_v
     child = process_of(await first.line("venue ready"))
     bench.venue.script("submit", "take_and_hang", "accept")
     await bench.submit("half")
-    await bench.until(lambda: bench.venue.count("half") == 1)
+    await bench.until(lambda: bench.venue.get("half"))
     first.process.kill()
     await first.process.wait()
     await bench.until(lambda: is_gone(child), 5)
