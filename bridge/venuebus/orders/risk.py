@@ -59,7 +59,10 @@ class RiskLimits:
                 raise _refusal(
                     f"symbol {command.symbol} is not among allowed_symbols ({', '.join(sorted(self._symbols))})"
                 )
-            self._check_numbers(command.symbol, command.side, command.quantity, command.quote_quantity, command.price)
+            self._check_numbers(
+                command.symbol, command.side, command.quantity, command.quote_quantity, command.price,
+                command.trigger_price,
+            )  # fmt: skip
             self._check_rate()
         elif isinstance(command, Amend):
             self._check_amend(command, self._find(account, command))
@@ -67,23 +70,25 @@ class RiskLimits:
     def _check_amend(self, command: Amend, order: Order | None) -> None:
         # An amend names what changes; the limits are about the order that it would make.
         if order is None:
-            self._check_numbers(command.symbol or "", None, command.quantity, None, command.price)
+            self._check_numbers(
+                command.symbol or "", None, command.quantity, None, command.price, command.trigger_price
+            )
             return
         changed = command.price is not None
         self._check_numbers(
             order.symbol, order.side, command.quantity or order.quantity, None, command.price or order.price,
-            collar=changed,
+            command.trigger_price or order.trigger_price, collar=changed,
         )  # fmt: skip
 
     def _check_numbers(
         self, symbol: str, side: Side | None, quantity: str | None, quote_quantity: str | None, price: str | None,
-        *, collar: bool = True,
+        trigger: str | None, *, collar: bool = True,
     ) -> None:  # fmt: skip
         if self._quantity is not None and quantity is not None and Decimal(quantity) > self._quantity:
             over = Decimal(quantity) - self._quantity
             raise _refusal(f"quantity {quantity} is over max_quantity {self._quantity:f} by {over:f}")
         if self._notional is not None:
-            self._check_notional(symbol, side, quantity, quote_quantity, price)
+            self._check_notional(symbol, side, quantity, quote_quantity, price, trigger)
         if collar and self._collar is not None and price is not None and side is not None:
             reference = self._reference(symbol, side)
             if reference is None:
@@ -96,14 +101,17 @@ class RiskLimits:
                 )
 
     def _check_notional(
-        self, symbol: str, side: Side | None, quantity: str | None, quote_quantity: str | None, price: str | None
-    ) -> None:
+        self, symbol: str, side: Side | None, quantity: str | None, quote_quantity: str | None, price: str | None,
+        trigger: str | None,
+    ) -> None:  # fmt: skip
         assert self._notional is not None
         value: Decimal | None = None
         if quote_quantity is not None:
             value = Decimal(quote_quantity)
         elif quantity is not None:
             at = Decimal(price) if price is not None else self._reference(symbol, side or Side.BUY)
+            if price is None and trigger is not None:  # a stop trades where it fires, which may be far from here
+                at = max(abs(at or Decimal(0)), abs(Decimal(trigger)))
             if at is None:
                 raise _refusal(f"max_notional: no quote of {symbol} to value a market order with")
             value = Decimal(quantity) * abs(at)
