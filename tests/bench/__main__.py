@@ -7,17 +7,17 @@ import asyncio
 import importlib.util
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import nats.errors
 
 from . import isolation, market, memory, micro, orders, start
 from .child import ROOT
-from .report import Report, Row, write_documentation
+from .report import Plot, Report, Row, write_documentation
 from .world import OUT, Sync, World
 
-Measure = Callable[..., Awaitable[list[Row]]]
+Measure = Callable[..., Awaitable[Sequence[Row | Plot]]]
 PARTS: dict[str, Measure] = {
     "throughput": market.throughput,
     "latency": market.latency,
@@ -32,6 +32,9 @@ PARTS: dict[str, Measure] = {
 }
 PLUGINS = ("futu/bench/pushes.py", "ctp/bench/ticks.py")
 """Files below ``plugins`` whose ``PARTS`` are measured, too, where they are there and their plugin is installed."""
+LAST = OUT / "last.json"
+HISTORY = OUT / "history"
+"""Every run that was written to `LAST`, too, by when it began; git takes neither."""
 SYNC: dict[str, Sync] = {"orders-synced": "always"}
 """Parts whose nats-server writes every message to the disk before it acknowledges it, as the embedded one does."""
 
@@ -62,7 +65,7 @@ async def measure(parts: dict[str, Measure], *, quick: bool) -> Report:
         say(f"{name} …")
         try:
             async with World.open(sync=SYNC.get(name, "default")) as world:
-                report.rows += await part(world, quick=quick)
+                report.add(await part(world, quick=quick))
         except (RuntimeError, OSError, TimeoutError, nats.errors.Error) as error:
             say(f"{name} could not be measured: {type(error).__name__}: {error}")
             report.failed.append(name)
@@ -82,14 +85,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer turns, smaller numbers: to see that it runs")
     parser.add_argument("--only", action="append", choices=sorted(parts), help="this part; may be repeated")
-    parser.add_argument("--json", type=Path, default=OUT / "last.json", help="where the JSON goes (%(default)s)")
+    parser.add_argument("--json", type=Path, default=LAST, help="where the JSON goes (%(default)s)")
     parser.add_argument("--docs", action="store_true", help="write the tables into docs/performance.md, too")
     arguments = parser.parse_args()
     wanted = {name: parts[name] for name in arguments.only or parts}
     report = asyncio.run(measure(wanted, quick=arguments.quick))
     sys.stdout.write(report.table() + "\n")
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_bytes(report.json())
+    files = [arguments.json]
+    if arguments.json == LAST:
+        files.append(HISTORY / time.strftime("%Y%m%dT%H%M%SZ.json", time.gmtime(report.started)))
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(report.json())
     say(f"\n{report.seconds:.0f} s; JSON in {arguments.json}")
     if arguments.docs:
         write_documentation(ROOT / "docs" / "performance.md", report)

@@ -101,12 +101,12 @@ def _rates(kind: str, pairs: list[tuple[dict[str, Any], dict[str, Any]]], note: 
     group, values = "Market data, simulator → subscriber", []
     values.append(
         Row(group=group, name=kind, value=median(b["rate"] for _, b in pairs), unit="events/s",
-            relay=median(r["rate"] for r, _ in pairs), ratio=median(b["rate"] / r["rate"] for r, b in pairs),
+            beside=median(r["rate"] for r, _ in pairs), ratio=median(b["rate"] / r["rate"] for r, b in pairs),
             target=0.5, judged="ratio", more=True, note=note)
     )  # fmt: skip
     values.append(
         Row(group=group, name=f"{kind}, CPU of the process", value=median(b["cpu"] for _, b in pairs), unit="µs/event",
-            relay=median(r["cpu"] for r, _ in pairs), ratio=median(r["cpu"] / b["cpu"] for r, b in pairs),
+            beside=median(r["cpu"] for r, _ in pairs), ratio=median(r["cpu"] / b["cpu"] for r, b in pairs),
             judged="ratio", more=True, note="ratio: relay to bridge")
     )  # fmt: skip
     return values
@@ -139,5 +139,5 @@ async def latency(world: World, *, quick: bool) -> list[Row]:
         rows.append(Row(group=group, name=f"{name} added by the bridge", value=median(added[share]), unit="ms",
                         target=target))  # fmt: skip
         rows.append(Row(group=group, name=f"{name} from socket to subscriber", value=median(own[share]), unit="ms",
-                        relay=median(relays[share])))  # fmt: skip
+                        beside=median(relays[share])))  # fmt: skip
     return rows

@@ -17,7 +17,8 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One measured number.
 
     Attributes:
-        ratio: of ``value`` to the relay's in the same turn, the median over all turns.
+        beside: the same, measured in the same run of whatever ``against`` names.
+        ratio: of ``value`` to ``beside`` in the same turn, the median over all turns.
         target: what ``judged`` must reach: at least it where ``more`` is better, at most it where not.
         note: what a reader must know to read the number right.
     """
@@ -27,7 +28,8 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     value: float
     unit: str
     ratio: float | None = None
-    relay: float | None = None
+    beside: float | None = None
+    against: str = "relay"
     target: float | None = None
     judged: Literal["value", "ratio"] = "value"
     more: bool = False
@@ -47,6 +49,25 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
         return {True: "ok", False: "short", None: ""}[self.met]
 
 
+class Series(msgspec.Struct, kw_only=True):
+    """One line of a plot."""
+
+    name: str
+    x: list[float]
+    y: list[float]
+
+
+class Plot(msgspec.Struct, kw_only=True):
+    """How something grows, to be drawn: ``name`` is its file's, ``group`` that of the rows beside which it stands."""
+
+    name: str
+    group: str
+    title: str
+    x: str
+    y: str
+    series: list[Series]
+
+
 class Report(msgspec.Struct, kw_only=True):
     """One run of the bench."""
 
@@ -57,7 +78,16 @@ class Report(msgspec.Struct, kw_only=True):
     load: float = msgspec.field(default_factory=lambda: os.getloadavg()[0])
     seconds: float = 0.0
     rows: list[Row] = []
+    plots: list[Plot] = []
     failed: list[str] = []
+
+    def add(self, results: Iterable[Row | Plot]) -> None:
+        """Take what a part has measured."""
+        for result in results:
+            if isinstance(result, Plot):
+                self.plots.append(result)
+            else:
+                self.rows.append(result)
 
     def json(self) -> bytes:
         """Return everything, one row a line."""
@@ -65,7 +95,7 @@ class Report(msgspec.Struct, kw_only=True):
 
     def table(self) -> str:
         """Return a table for a terminal."""
-        cells = [("", "value", "unit", "relay", "ratio", "target", ""), *map(_cells, self.rows)]
+        cells = [("", "value", "unit", "beside", "ratio", "target", ""), *map(_cells, self.rows)]
         widths = [max(len(row[column]) for row in cells) for column in range(7)]
         lines, group = [], ""
         for number, row in enumerate(cells):
@@ -86,7 +116,7 @@ class Report(msgspec.Struct, kw_only=True):
         for row in self.rows:
             if row.group != group:
                 group = row.group
-                lines += ["", f"### {group}", "", "| | value | unit | relay | ratio | target | |",
+                lines += ["", f"### {group}", "", "| | value | unit | beside | ratio | target | |",
                           "|---|--:|---|--:|--:|--:|---|"]  # fmt: skip
             lines.append("| " + " | ".join(_cells(row)) + " |")
         return "\n".join(lines).strip() + "\n"
@@ -120,10 +150,14 @@ def median(values: Iterable[float]) -> float:
 def _cells(row: Row) -> tuple[str, ...]:
     sign = "≥" if row.more else "≤"
     return (
-        row.name + (f" ({row.note})" if row.note else ""), _short(row.value), row.unit, _short(row.relay),
+        row.name + (f" ({row.note})" if row.note else ""), _short(row.value), row.unit, _beside(row),
         "" if row.ratio is None else f"{row.ratio:.2f}", "" if row.target is None else f"{sign} {_short(row.target)}",
         row.mark,
     )  # fmt: skip
+
+
+def _beside(row: Row) -> str:
+    return "" if row.beside is None else f"{_short(row.beside)} {row.against}"
 
 
 def _short(value: Any) -> str:

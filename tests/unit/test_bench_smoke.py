@@ -21,7 +21,7 @@ def test_the_bench_measures_bridge_and_relay_in_one_run(tmp_path: Path) -> None:
     rows = {row["name"]: row for row in report["rows"]}
     for kind in ("book_delta", "book", "trade", "quote"):
         assert rows[kind]["value"] > 0
-        assert rows[kind]["relay"] > 0
+        assert rows[kind]["beside"] > 0
         assert rows[kind]["ratio"] > 0
         assert rows[f"{kind}: decode"]["value"] > 0
         assert kind in done.stdout

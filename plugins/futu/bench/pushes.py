@@ -97,8 +97,9 @@ async def orders(world: World, *, quick: bool) -> list[Row]:
                     rates.append(count / ((time.time_ns() - flood["started_ns"]) / 1e9))
     sdk = await sdk_rate(2_000 if quick else 6_000)
     return [
-        Row(group=GROUP, name="order pushes → VB_ACCT, durably", value=median(rates), unit="events/s", relay=sdk,
-            ratio=median(rates) / sdk if sdk else None, target=8.0 if sdk else None, judged="ratio", more=True,
+        Row(group=GROUP, name="order pushes → VB_ACCT, durably", value=median(rates), unit="events/s",
+            beside=sdk, against="futu-api", ratio=median(rates) / sdk if sdk else None,
+            target=8.0 if sdk else None, judged="ratio", more=True,
             note="beside it: the official SDK, to its callback" if sdk else "the official SDK is not installed")
     ]  # fmt: skip
 
@@ -145,7 +146,7 @@ async def market(world: World, *, quick: bool) -> list[Row]:
                 missing = max(1 - bridge[1] / count for _, bridge in pairs)
                 rows.append(
                     Row(group=GROUP, name=f"{kind}, OpenD → subscriber", value=median(b[0] for _, b in pairs),
-                        unit="events/s", relay=median(r[0] for r, _ in pairs),
+                        unit="events/s", beside=median(r[0] for r, _ in pairs),
                         ratio=median(b[0] / r[0] for r, b in pairs), target=0.4, judged="ratio", more=True,
                         note=f"at most {missing:.1%} conflated or dropped" if missing else "")
                 )  # fmt: skip
