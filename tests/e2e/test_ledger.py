@@ -108,6 +108,34 @@ async def test_an_event_put_twice_is_stored_once(rig: Rig) -> None:
     assert await rig.stored() == [("o", 1), ("o", 2)]
 
 
+async def test_a_queue_that_runs_over_while_it_is_written_loses_doubles_and_reorders_nothing(
+    nats_url: str, subject_prefix: str, tmp_path: Path
+) -> None:
+    rig = Rig(nats_url, subject_prefix, tmp_path, max_queue=20)
+    await rig.start()
+    for number in range(20):
+        rig.put(number, key=f"k{number % 3}")
+    writing = rig.ledger._writer
+    write, under_way = writing.write, asyncio.Event()
+
+    async def watched(entries: list[Entry]) -> list[Entry]:
+        under_way.set()
+        return await write(entries)
+
+    writing.write = watched  # type: ignore[method-assign]
+    await under_way.wait()
+    for number in range(20, 100):
+        rig.put(number, key=f"k{number % 3}")
+    assert rig.ledger.spool.pending_bytes > 0
+    assert await rig.ledger.settle(10)
+    assert [number for _, number in await rig.stored()] == list(range(100))
+    assert rig.ledger.spool.pending_bytes == 0
+    rig.put(100)
+    assert await rig.ledger.settle(3)
+    assert rig.ledger.spool.pending_bytes == 0
+    await rig.stop()
+
+
 async def test_lost_answers_leave_neither_a_hole_nor_a_double(
     own_server: NatsServer, subject_prefix: str, tmp_path: Path
 ) -> None:

@@ -2,11 +2,10 @@
 
 A claim is two writes, one after the other: the claim itself, which the server takes only if nobody claimed the command
 before (expected sequence 0), and the order's first event under the fence of the lease. Both must be stored before the
-first byte goes out. (One atomic batch would say the same, but costs nats-server 2.15 five to eight times as much,
-with a p99 of tens of milliseconds: it keeps every batch in a store of its own first.) Events are written in
-groups, all of a group in flight at once where the stream has one replica; a replicated stream allows one write in
-flight under a fence, so there a group is a batch. While NATS is away events go to the spool; a claim fails at once,
-so that nothing is sent that is not on the ledger.
+first byte goes out. (One atomic batch would say the same, but costs nats-server 2.15 five to eight times as much, with
+a p99 of tens of milliseconds: it keeps every batch in a store of its own first.) Events are written in groups, all in
+flight at once where the stream has one replica; a replicated stream allows one write in flight under a fence, so there
+a group is a batch. While NATS is away events go to the spool; a claim fails at once, so nothing is sent without it.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ log = structlog.get_logger("venuebus.ledger")
 
 LOOKS = 64  # looks at where the fence stands while the account fills the whole stream once
 OVERHEAD = 512  # bytes of a stored message beside its data: subject, headers, the store's own
-GROUP = 200  # messages per group; the server takes 1000 in a batch
+GROUP = 200  # messages per group
 DECIDE_TRIES = 40  # looks at a claim that got no answer, `DECIDE_PAUSE` seconds apart
 DECIDE_PAUSE = 0.25
 
@@ -165,10 +164,9 @@ class Ledger:
     ) -> None:
         """Write ``claim``, and then the events that go with it (kind, key, event, message id).
 
-        ``urgent`` claims (cancels) stand before the others that wait.
-
-        When this returns, nobody else can have claimed the command, and this bridge owned the account. A claim whose
-        second write is refused is left behind unsent; whoever owns the account finds it and asks the venue.
+        ``urgent`` claims (cancels) stand before the others that wait. When this returns, nobody else can have claimed
+        the command, and this bridge owned the account. A claim whose second write is refused is left behind unsent;
+        whoever owns the account finds it and asks the venue.
 
         Raises:
             AlreadyClaimed: somebody has. Fenced: the account is another's. BusUnavailable: certainly not written.
@@ -382,6 +380,9 @@ class Ledger:
     async def _write_events(self) -> None:
         entries = [self._queue[i] for i in range(min(GROUP, len(self._queue)))]
         left = await self._write(entries)
+        if self._spooling:
+            self._doubtful = True  # the queue ran over, these went to the spool with it: replayed is what is not stored
+            return
         for _ in entries:
             self._queue.popleft()
         if left and not self._stopped:
