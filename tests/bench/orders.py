@@ -41,7 +41,7 @@ class Desk:
             tables = await venues.ask("start", users=accounts)
             names = [f"desk{number}" for number in range(accounts)]
             venues_by_name = {name: {**table, **FAST} for name, table in zip(names, tables, strict=True)}
-            async with world.bridge(venues_by_name) as bridge:
+            async with world.bridge(venues_by_name) as bridge, world.bare(tables[0]):
                 yield cls(trader, venues, names, bridge)
 
     @property
@@ -64,10 +64,11 @@ class Desk:
                 os.sched_setaffinity(thread.id, mine)
         return True
 
-    async def run(self, rate: float, seconds: float) -> list[Way]:
-        """Send orders; return what became of each, in the order of publication."""
+    async def run(self, rate: float, seconds: float, *, bare: bool = False) -> list[Way]:
+        """Send orders to the bridge or the bare script; return what became of each, in the order of publication."""
+        to = {"venues": ["bare"], "root": "bare.v1"} if bare else {"venues": self._names}
         rows: list[list[Any]] = await self._trader.ask(
-            "run", venues=self._names, rate=rate, commands=int(rate * seconds), patience=10 + seconds
+            "run", **to, rate=rate, commands=int(rate * seconds), patience=10 + seconds
         )
         bytes_at = await self._venues.ask("first_bytes")
         return [
@@ -81,23 +82,29 @@ class Desk:
 
 
 async def latency(world: World, *, quick: bool) -> list[Row]:
-    """50 commands a second to one account."""
+    """50 commands a second to one account, in turns with the bare script."""
+    turns, seconds = (2, 3) if quick else (5, 4)
     async with Desk.open(world, 1) as desk:
-        await desk.run(50, 1)
-        ways = await desk.run(50, 5 if quick else 15)
+        ways: list[Way] = []
+        bare: list[Way] = []
+        for turn in range(turns + 1):
+            for kept in (bare, ways):
+                some = await desk.run(50, seconds if turn else 1, bare=kept is bare)
+                kept += some if turn else []
     group = "Orders at 50 commands/s, one account, R1 file storage"
     if world.sync == "always":
         group += ", every message synced to the disk"
-    firsts, results = [way.first_byte for way in ways], [way.result for way in ways]
-    return [
-        Row(group=group, name="p50 from publish to first byte at the venue", value=percentile(firsts, 0.5), unit="ms",
-            target=3.0),
-        Row(group=group, name="p99 from publish to first byte at the venue", value=percentile(firsts, 0.99), unit="ms",
-            target=10.0),
-        Row(group=group, name="p50 from publish to result", value=percentile(results, 0.5), unit="ms"),
-        Row(group=group, name="p99 from publish to result", value=percentile(results, 0.99), unit="ms"),
-        _lost(group, ways),
-    ]  # fmt: skip
+    rows = []
+    for what, end in (("first_byte", "first byte at the venue"), ("result", "result")):
+        for share, limit in ((0.5, 3.0), (0.99, 10.0)):
+            own, other = (percentile((getattr(way, what) for way in some), share) for some in (ways, bare))
+            name = f"p{share * 100:.0f} from publish to {end}"
+            if what == "first_byte":
+                rows.append(Row(group=group, name=name, value=own, unit="ms", target=limit))
+                name += ", beside the bare script"
+            rows.append(Row(group=group, name=name, value=own, unit="ms", beside=other, against="script",
+                            ratio=own / other, target=2.5 if share == 0.5 else None, judged="ratio"))  # fmt: skip
+    return [*rows, _lost(group, [*ways, *bare])]
 
 
 async def sustained(world: World, *, quick: bool) -> list[Row]:

@@ -28,7 +28,7 @@ class Trader:
     async def open(self) -> None:
         """Connect and listen for results."""
         self._bus = await nats.connect(self._url)
-        await self._bus.subscribe("vb.v1.acct.*.*.result.>", cb=self._on_result)
+        await self._bus.subscribe("*.v1.acct.*.*.result.>", cb=self._on_result)
         await self._bus.request("$JS.API.INFO", b"")  # a barrier: the subscription stands
 
     async def _on_result(self, msg: Msg) -> None:
@@ -43,7 +43,7 @@ class Trader:
         """Publish ``rate`` orders a second to ``venues`` in turn; return id, when published, when ended, and how."""
         sent: dict[str, int] = {}
         venues, rate, loop = cycle(request["venues"]), request["rate"], asyncio.get_running_loop()
-        started = loop.time()
+        started, root = loop.time(), request.get("root", "vb.v1")
         for number in range(request["commands"]):
             await asyncio.sleep(max(0.0, started + number / rate - loop.time()))
             command_id = f"c{next(self._numbers)}"
@@ -53,7 +53,7 @@ class Trader:
                 "price": "61000" if number % 2 else "59000",
             }  # fmt: skip
             sent[command_id] = time.time_ns()
-            await self._bus.publish(f"vb.v1.cmd.{next(venues)}.main.submit.{command_id}", json.dumps(command).encode())
+            await self._bus.publish(f"{root}.cmd.{next(venues)}.main.submit.{command_id}", json.dumps(command).encode())
         self._wanted = set(sent) - set(self._results)
         self._done.clear()
         try:

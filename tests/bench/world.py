@@ -110,12 +110,26 @@ class World:
     @contextlib.asynccontextmanager
     async def relay(self, feeds: list[tuple[str, str, str]]) -> AsyncIterator[int]:
         """Run the plain relay of (WebSocket address, topic, subject); yield its process id."""
+        async with self._script("relay.py", json.dumps(feeds)) as process:
+            yield process.pid
+
+    @contextlib.asynccontextmanager
+    async def bare(self, table: dict[str, Any]) -> AsyncIterator[int]:
+        """Run the bare script at a simulator's address; yield its process id once it hears the commands of ``bare``."""
+        async with self._script("bare.py", json.dumps(table)) as process:
+            assert process.stdout is not None
+            if await process.stdout.readline() != b"ready\n":
+                raise RuntimeError("the bare script did not become ready")
+            yield process.pid
+
+    @contextlib.asynccontextmanager
+    async def _script(self, name: str, *args: str) -> AsyncIterator[asyncio.subprocess.Process]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(Path(__file__).with_name("relay.py")), self.server.url, json.dumps(feeds),
-            stdin=asyncio.subprocess.PIPE,
+            sys.executable, str(Path(__file__).with_name(name)), self.server.url, *args,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
-            yield process.pid
+            yield process
         finally:
             assert process.stdin is not None
             process.stdin.close()
