@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from venuebus_schemas import Subjects
 
-from .bus.connection import BusUnavailable
+from .bus.failure import BusUnavailable
 from .bus.journal import Checkpoint
 from .limits import RateLimits
 from .orders.account import Account

@@ -18,7 +18,8 @@ from venuebus_schemas import Amend, DeadLetterOrigin, Event, Order, Quote, Reaso
 
 from . import __version__
 from .bus.commands import CommandSource
-from .bus.connection import BusUnavailable, Connection
+from .bus.connection import Connection
+from .bus.failure import BusUnavailable
 from .bus.hooks import HookReader
 from .bus.journal import Journal
 from .bus.lease import RENEW, Lease

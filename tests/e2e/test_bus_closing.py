@@ -11,7 +11,8 @@ from typing import Any
 
 import nats.errors
 import pytest
-from venuebus.bus.connection import TOO_LARGE, Connection, NotPermitted, Refused
+from venuebus.bus.connection import Connection
+from venuebus.bus.failure import TOO_LARGE, NotPermitted, Refused
 from venuebus.bus.grants import Scope
 from venuebus.bus.options import connect_options, renewal
 from venuebus.bus.permissions import jwt_claims, permissions

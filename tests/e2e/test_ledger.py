@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from venuebus.bus.claim import AlreadyClaimed, Fenced
-from venuebus.bus.connection import BusUnavailable
+from venuebus.bus.failure import BusUnavailable
 from venuebus.bus.spool import Entry
 from venuebus_schemas import Order, encode
 

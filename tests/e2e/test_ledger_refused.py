@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from nats.js.api import DiscardPolicy
-from venuebus.bus.connection import BusUnavailable
+from venuebus.bus.failure import BusUnavailable
 
 from .rig import Rig, claim, order
 

@@ -15,10 +15,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import nats.errors
+import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from ..secret import redact
+
+log = structlog.get_logger("venuebus.bus")
 
 # nats-py gives the server's words in lower case, the subject too.
 VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
@@ -35,6 +39,23 @@ class PermissionDenied(nats.errors.Error):
         super().__init__(text)
         self.action = action
         self.subject = subject
+
+
+class _Inlet:
+    """What nats-py takes for the future of a request; it hands over every message in the moment it is read."""
+
+    def __init__(self, subject: str, take: Callable[[Msg], None]) -> None:
+        self._subject = subject
+        self._take = take
+
+    def cancelled(self) -> bool:
+        return False
+
+    def set_result(self, message: Msg) -> None:
+        try:
+            self._take(message)
+        except Exception:  # nats-py would stop reading for good
+            log.exception("message from NATS could not be taken", subject=self._subject)
 
 
 class BusClient(Client):
@@ -60,6 +81,14 @@ class BusClient(Client):
         if self.ask is None:
             return await super().request(subject, payload, timeout, old_style, headers)
         return await self.ask(subject, payload, headers=headers, timeout=timeout)
+
+    async def listen(self, subject: str, take: Callable[[Msg], None]) -> Subscription:
+        """Call ``take`` with every message on ``subject`` while it is read; ``take`` must neither wait nor be slow.
+
+        nats-py's own callbacks cost a queue and two switches of a task per message, and drop messages when the queue
+        is full; here nothing is kept.
+        """
+        return await self.subscribe(subject, future=_Inlet(subject, take))  # type: ignore[arg-type]
 
     def use_seed(self, seed: str) -> None:
         """Log in with another nkey from the next connection on."""

@@ -9,7 +9,8 @@ import nats.js.errors
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from .connection import BusUnavailable, Connection
+from .connection import Connection
+from .failure import BusUnavailable
 from .pull import Pull, quietly
 
 ACK_WAIT = 2.0  # seconds until a command that a dead bridge held comes to the next one

@@ -20,7 +20,6 @@ import msgspec
 import nats
 import nats.errors
 import structlog
-from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
@@ -28,7 +27,9 @@ from ..errors import BusError
 from ..secret import redact
 from ..steady import steady_ns
 from .client import VIOLATION, BusClient, PermissionDenied, is_refusal
+from .failure import TOO_LARGE, BusUnavailable, Refused
 from .grants import explain
+from .receipt import Receipt, describe, failure
 from .replies import Replies
 
 log = structlog.get_logger("venuebus.bus")
@@ -44,46 +45,6 @@ HIGH_WATER = 8 * 1024 * 1024  # bytes waiting for NATS above which market data i
 LOGIN_KEYS = "bus.credentials, bus.nkey, bus.token, or bus.user and bus.password"
 CALM = 5.0  # seconds without a refusal after which the next one begins a new row: a server may take us in between
 MAX_DENIED = 1000  # subjects remembered as denied
-
-
-class BusUnavailable(BusError):
-    """NATS cannot take a message now; nothing of it will arrive later either."""
-
-
-class NotPermitted(BusUnavailable):
-    """Our login may not do this, and nothing was stored; the text names the subject and the role that grants it."""
-
-
-class InDoubt(BusError):
-    """No answer came: the message may be stored or not, and may even still arrive."""
-
-
-class Refused(BusError):
-    """JetStream refused the message, and nothing was stored. ``code`` is JetStream's own error code."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(f"JetStream refused: {text} ({code})")
-        self.code = code
-
-
-WRONG_SEQUENCE = 10071
-TOO_LARGE = 10054  # what JetStream itself says about a message over its stream's limit
-CONFLICT_IN_FLIGHT = 10164
-DUPLICATE_IN_BATCH = 10201
-STREAM_FULL = frozenset({10077, 10023, 10047})
-
-
-class _ApiError(msgspec.Struct):
-    err_code: int = 0
-    code: int = 0
-    description: str = ""
-
-
-class _Ack(msgspec.Struct):
-    seq: int = 0
-    stream: str = ""
-    duplicate: bool = False
-    error: _ApiError | None = None
 
 
 class _State(msgspec.Struct):
@@ -111,7 +72,6 @@ class Window(msgspec.Struct, frozen=True):
     limit: int
 
 
-_ack = msgspec.json.Decoder(_Ack)
 _info = msgspec.json.Decoder(_Info)
 
 
@@ -185,7 +145,7 @@ class Connection:
                     raise BusError(redact(f"NATS at {where} {_refusal(refused)}")) from error
                 if not told:
                     told = True
-                    log.warning("waiting for NATS", servers=self._options["servers"], error=_describe(error))
+                    log.warning("waiting for NATS", servers=self._options["servers"], error=describe(error))
                 await asyncio.sleep(delay)
                 delay = min(delay * 1.7, 3.0)
         self._check_server()
@@ -255,19 +215,23 @@ class Connection:
         Raises:
             BusUnavailable: certainly not stored. InDoubt: no answer. Refused: certainly not stored, with the code.
         """
-        limit = timeout or self._request_timeout
-        self._check_size(subject, data, headers)
+        return await (await self.post(subject, data, headers, timeout=timeout)).sequence()
+
+    async def post(
+        self, subject: str, data: bytes, headers: dict[str, str], *, timeout: float | None = None
+    ) -> Receipt:
+        """Hand over one message as `store` does and do not wait for the answer: the receipt does, or tells the failure.
+
+        Messages posted one after the other reach the server in this order, on one link.
+        """
         try:
-            answer = await self._replies.ask(subject, data, headers=headers, timeout=limit)
-        except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
-            raise BusUnavailable("NATS is away") from error
-        except nats.errors.NoRespondersError as error:
-            raise BusUnavailable(f"no stream takes {subject}") from error
-        except PermissionDenied as error:
-            raise NotPermitted(str(error)) from error
-        except (TimeoutError, nats.errors.Error, OSError) as error:
-            raise InDoubt(f"no answer from JetStream for {subject}: {_describe(error)}") from error
-        return self._sequence(answer)
+            self._check_size(subject, data, headers)
+            limit = timeout or self._request_timeout
+            return Receipt(subject, await self._replies.put(subject, data, headers=headers, timeout=limit))
+        except Refused as error:
+            return Receipt(subject, error)
+        except (PermissionDenied, TimeoutError, nats.errors.Error, OSError) as error:
+            return Receipt(subject, failure(subject, error))
 
     async def store_batch(
         self, batch_id: str, messages: list[tuple[str, bytes, dict[str, str]]], *, timeout: float | None = None
@@ -304,18 +268,6 @@ class Connection:
             if size > limit:
                 raise Refused(TOO_LARGE, f"{subject} has {size} bytes, and this NATS takes {limit} (max_payload)")
 
-    @staticmethod
-    def _sequence(answer: Msg) -> int:
-        try:
-            ack = _ack.decode(answer.data)
-        except msgspec.DecodeError as error:
-            raise InDoubt(f"JetStream answered {answer.data[:80]!r}") from error
-        if ack.error is not None:
-            if ack.error.code == 503 and ack.error.err_code not in STREAM_FULL:
-                raise InDoubt(f"JetStream is not available: {ack.error.description}")
-            raise Refused(ack.error.err_code, ack.error.description)
-        return ack.seq
-
     async def last(self, stream: str, subject: str) -> tuple[int, bytes, dict[str, str]] | None:
         """Return sequence, data and headers of the newest message on ``subject``, never an older one.
 
@@ -332,14 +284,14 @@ class Connection:
         except NotFoundError:
             return None
         except (TimeoutError, nats.errors.Error, OSError) as error:
-            raise BusUnavailable(f"cannot read {subject}: {_describe(error)}") from error
+            raise BusUnavailable(f"cannot read {subject}: {describe(error)}") from error
         return message.seq or 0, message.data or b"", dict(message.headers or {})
 
     async def _last_directly(self, stream: str, subject: str) -> tuple[int, bytes, dict[str, str]] | None:
         try:
             message = await self._replies.ask(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"", timeout=2.0)
         except (TimeoutError, nats.errors.Error, OSError) as error:
-            raise BusUnavailable(f"cannot read {subject}: {_describe(error)}") from error
+            raise BusUnavailable(f"cannot read {subject}: {describe(error)}") from error
         headers = dict(message.headers or {})
         status = headers.get("Status")
         if status == "404":
@@ -368,7 +320,7 @@ class Connection:
             answer = await self._replies.ask(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=2.0)
             info = _info.decode(answer.data)
         except (TimeoutError, nats.errors.Error, OSError, msgspec.DecodeError) as error:
-            raise BusUnavailable(f"cannot read stream {stream}: {_describe(error)}") from error
+            raise BusUnavailable(f"cannot read stream {stream}: {describe(error)}") from error
         if info.ts is not None:
             server = int(info.ts.timestamp() * 1e6) * 1000
             offset = server - (before + time.time_ns()) // 2
@@ -394,7 +346,7 @@ class Connection:
         elif is_refusal(error):
             self._on_refusal(name, error)
         elif self._up and not self._closing:
-            log.warning("NATS error", error=_describe(error))
+            log.warning("NATS error", error=describe(error))
 
     def _deny(self, action: str, subject: str) -> None:
         error = PermissionDenied(action, subject, explain(action, subject, self._prefix))
@@ -409,16 +361,16 @@ class Connection:
         if not self._stood:
             if self._connecting is not None and not self._refused:  # nats-py goes on trying, and only tells us here
                 self._connecting.reschedule(now + OTHER_SERVERS)
-            self._refused = _describe(error)
+            self._refused = describe(error)
             return
         since, last = self._refusals.get(name, (now, now))
         if now - last > CALM:
             since = now
         self._refusals[name] = since, now
         if since == now and not self._closing:
-            log.error(f"NATS {_refusal(_describe(error))}", tries_for=f"{self._login_patience:g} s")
+            log.error(f"NATS {_refusal(describe(error))}", tries_for=f"{self._login_patience:g} s")
         if now - since >= self._login_patience:
-            self._lose(f"NATS {_refusal(_describe(error))}; it has said so for {now - since:.0f} s")
+            self._lose(f"NATS {_refusal(describe(error))}; it has said so for {now - since:.0f} s")
 
     async def _on_down(self) -> None:
         if self._up and not self._closing:
@@ -451,7 +403,3 @@ def _refusal(text: str) -> str:
     if "ssl" in text.lower():
         return f"and we do not trust each other ({text}): see bus.tls and the server's certificate"
     return f"refuses the login ({text}): see {LOGIN_KEYS}"
-
-
-def _describe(error: BaseException) -> str:
-    return redact(str(error) or type(error).__name__)

@@ -22,7 +22,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from venuebus_schemas import ForwardChange, Subjects, decode_event
 
 from ..venue import Delivery
-from .connection import STREAM_FULL, BusUnavailable, Connection, Refused
+from .connection import Connection
+from .failure import STREAM_FULL, BusUnavailable, Refused
 from .pull import Pull, quietly
 from .streams import StreamNames
 

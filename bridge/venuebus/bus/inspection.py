@@ -12,7 +12,8 @@ import nats.js.errors
 from nats.js.api import AccountInfo, StreamConfig, StreamInfo
 
 from .client import PermissionDenied
-from .connection import BusUnavailable, Connection, InDoubt
+from .connection import Connection
+from .failure import BusUnavailable, InDoubt
 from .grants import API, Grants
 
 PROBE = "venuebus-doctor"

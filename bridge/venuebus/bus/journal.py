@@ -17,7 +17,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from venuebus_schemas import Balance, Position, Subjects
 
 from ..errors import BusError
-from .connection import BusUnavailable, Connection, InDoubt, Refused
+from .connection import Connection
+from .failure import BusUnavailable, InDoubt, Refused
 from .streams import StreamNames
 
 SCAN = 500

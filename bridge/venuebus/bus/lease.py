@@ -18,7 +18,8 @@ import structlog
 from venuebus_schemas import Subjects
 
 from ..steady import steady
-from .connection import WRONG_SEQUENCE, BusUnavailable, Connection, InDoubt, Refused, Window
+from .connection import Connection, Window
+from .failure import WRONG_SEQUENCE, BusUnavailable, InDoubt, Refused
 from .streams import StreamNames
 
 log = structlog.get_logger("venuebus.lease")

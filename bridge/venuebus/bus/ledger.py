@@ -23,15 +23,8 @@ from venuebus_schemas import Encoding, Subjects, encode
 from ..errors import BusError
 from ..observability.metrics import Histogram
 from .claim import AlreadyClaimed, Claim, Fenced
-from .connection import (
-    CONFLICT_IN_FLIGHT,
-    STREAM_FULL,
-    WRONG_SEQUENCE,
-    BusUnavailable,
-    Connection,
-    InDoubt,
-    Refused,
-)
+from .connection import Connection
+from .failure import CONFLICT_IN_FLIGHT, STREAM_FULL, WRONG_SEQUENCE, BusUnavailable, InDoubt, Refused
 from .lease import Lease
 from .spool import Entry, Spool
 from .streams import StreamNames

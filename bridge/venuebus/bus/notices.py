@@ -24,7 +24,8 @@ from venuebus_schemas import (
 )
 
 from ..secret import redact
-from .connection import BusUnavailable, Connection, InDoubt, Refused
+from .connection import Connection
+from .failure import BusUnavailable, InDoubt, Refused
 
 log = structlog.get_logger("venuebus.notices")
 

@@ -27,7 +27,8 @@ from ..errors import BusError
 from .claim import Claim
 from .client import PermissionDenied
 from .commands import Delivery
-from .connection import Connection, InDoubt, Refused
+from .connection import Connection
+from .failure import InDoubt, Refused
 from .lease import EXPECT
 from .pull import Pull
 from .streams import StreamNames

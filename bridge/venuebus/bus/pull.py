@@ -19,7 +19,8 @@ from nats.js.api import ConsumerConfig
 
 from ..errors import BusError
 from .client import PermissionDenied
-from .connection import BusUnavailable, Connection
+from .connection import Connection
+from .failure import BusUnavailable
 
 log = structlog.get_logger("venuebus.bus")
 
@@ -76,7 +77,7 @@ class Pull:
         self._batch, self._left, self._broken = [], 0, False
         client = self._connection.control
         inbox = client.new_inbox()
-        subscription = await client.subscribe(inbox, cb=self._came)
+        subscription = await client.listen(inbox, self._came)
         try:
             while not self._broken:
                 if self._left <= REQUEST // 2:
@@ -118,7 +119,7 @@ class Pull:
             return False
         return True
 
-    async def _came(self, message: Msg) -> None:
+    def _came(self, message: Msg) -> None:
         if message.reply:
             self._left -= 1
             self._batch.append(message)

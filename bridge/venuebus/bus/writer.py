@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable
 
 from venuebus_schemas import CONTENT_TYPES, SCHEMA_VERSION, Encoding
 
-from .connection import DUPLICATE_IN_BATCH, TOO_LARGE, BusUnavailable, Connection, InDoubt, Refused
+from .connection import Connection
+from .failure import DUPLICATE_IN_BATCH, TOO_LARGE, BusUnavailable, InDoubt, Refused
 from .lease import EXPECT, EXPECT_SUBJECT, Lease
 from .spool import Entry
 
@@ -52,17 +52,24 @@ class EntryWriter:
             return []
         if len(entries) > PIPELINE or (self._replicas > 1 and len(entries) > 1):
             return await self._write_batch(entries)
-        answers = await asyncio.gather(
-            *(self._connection.store(entry.subject, entry.data, self.headers(entry, fenced=True)) for entry in entries),
-            return_exceptions=True,
-        )
+        receipts = [
+            await self._connection.post(entry.subject, entry.data, self.headers(entry, fenced=True))
+            for entry in entries
+        ]
         left = []
-        for entry, answer in zip(entries, answers, strict=True):
-            if isinstance(answer, Refused) and answer.code == TOO_LARGE:
-                self._unwritable(entry, answer)
-            elif isinstance(answer, BaseException):
-                self._failed(answer)
-                left.append(entry)
+        try:
+            for entry, receipt in zip(entries, receipts, strict=True):
+                try:
+                    await receipt.sequence()
+                except (Refused, BusUnavailable, InDoubt) as error:
+                    if isinstance(error, Refused) and error.code == TOO_LARGE:
+                        self._unwritable(entry, error)
+                        continue
+                    self._failed(error)
+                    left.append(entry)
+        finally:
+            for receipt in receipts:
+                receipt.forget()
         return left
 
     async def _write_batch(self, entries: list[Entry]) -> list[Entry]:

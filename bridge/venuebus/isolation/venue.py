@@ -12,7 +12,7 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 from venuebus_schemas import Reason, SessionState
 
-from ..bus.connection import BusUnavailable
+from ..bus.failure import BusUnavailable
 from ..bus.lease import Lease
 from ..bus.notices import Notices
 from ..fleet import Ground

@@ -28,7 +28,7 @@ from venuebus_schemas import (
 
 from ..bus.claim import AlreadyClaimed, Fenced
 from ..bus.commands import HOLD_EVERY, Delivery
-from ..bus.connection import BusUnavailable
+from ..bus.failure import BusUnavailable
 from ..errors import CommandRejected, OutcomeUnknown
 from ..limits import RateLimits
 from ..steady import steady

@@ -15,7 +15,7 @@ import structlog
 from venuebus_schemas import Amend, Cancel, Order, OrderStatus, Reason, Submit, Verb
 
 from ..bus.claim import AlreadyClaimed, Fenced
-from ..bus.connection import BusUnavailable
+from ..bus.failure import BusUnavailable
 from ..errors import CommandRejected, NotSent, OutcomeUnknown
 from ..limits import RateLimits
 from ..retry import command_attempts

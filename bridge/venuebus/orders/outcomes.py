@@ -19,7 +19,7 @@ from venuebus_schemas import (
 )
 
 from ..bus.claim import AlreadyClaimed, Claim, Fenced
-from ..bus.connection import BusUnavailable
+from ..bus.failure import BusUnavailable
 from ..errors import CommandRejected, OutcomeUnknown
 from ..venue import Accepted
 from .account import Account

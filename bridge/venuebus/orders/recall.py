@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from venuebus_schemas import Order
 
-from ..bus.connection import BusUnavailable
+from ..bus.failure import BusUnavailable
 from .tracker import OrderTracker, order_key
 
 log = structlog.get_logger("venuebus.account")

@@ -10,7 +10,8 @@ import msgspec
 import structlog
 from venuebus_schemas import AccountEvent, ForwardChange, Subjects
 
-from ..bus.connection import BusUnavailable, Connection
+from ..bus.connection import Connection
+from ..bus.failure import BusUnavailable
 from ..bus.hooks import StoredDelivery, is_on_stream
 from ..bus.notices import Notices
 from ..bus.streams import StreamNames
