@@ -12,6 +12,7 @@ from nats.js.errors import APIError
 from venuebus import CommandRejected
 from venuebus_schemas import (
     AnyCommand,
+    Balance,
     Event,
     Fill,
     Order,
@@ -201,6 +202,27 @@ async def test_a_client_order_id_is_good_for_one_order(bench: Bench) -> None:
     await bench.result("d6", (REJECTED, "duplicate", None))
     assert [name for verb, name in bench.venue.log() if verb == "submit"] == ["d3"]
     assert bench.of("order", "d3")[-1]["status"] == "canceled"
+
+
+async def test_a_command_id_that_names_another_order_is_not_good_for_one(bench: Bench) -> None:
+    bridge = await bench.bridge()
+    await bench.submit("d7", client_order_id="d8")
+    await bench.result("d7", ("accepted", None, None))
+    await bench.stop(bridge)
+    await bench.bridge()
+    await bench.submit("d8")
+    await bench.result("d8", (REJECTED, "duplicate", None))
+    assert [name for verb, name in bench.venue.log() if verb == "submit"] == ["d7"]
+    assert bench.statuses("d8") == ["pending_new", "new"]
+
+
+async def test_a_command_id_that_names_something_else_is_good_for_an_order(bench: Bench) -> None:
+    bench.venue.set("state", "balances", [Balance(currency="USD", total="100")])
+    await bench.bridge()
+    await bench.until(lambda: bench.of("balance"))
+    await bench.submit("USD")
+    await bench.result("USD", ("accepted", None, None))
+    assert bench.statuses("USD") == ["pending_new", "new"]
 
 
 async def test_commands_delivered_again_are_neither_executed_nor_forgotten(bench: Bench) -> None:

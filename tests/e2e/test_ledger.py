@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from venuebus.bus.claim import AlreadyClaimed, Fenced
+from venuebus.bus.claim import AlreadyClaimed, Fenced, NotUnused
 from venuebus.bus.failure import BusUnavailable
+from venuebus.bus.receipt import Receipt
 from venuebus.bus.spool import Entry
 from venuebus_schemas import Order, encode
 
@@ -49,6 +51,41 @@ async def test_many_claims_at_once_each_stand_alone(rig: Rig) -> None:
     )
     assert sum(outcome is None for outcome in outcomes) == 5
     assert sum(isinstance(outcome, AlreadyClaimed) for outcome in outcomes) == 15
+
+
+async def test_an_order_behind_its_claim_is_stored_once_whoever_writes_between_the_two(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, posted = rig.connection.post, []
+
+    async def post_late(subject: str, *args: Any, **more: Any) -> Receipt:
+        posted.append(subject.split(".")[-2])
+        receipt = await post(subject, *args, **more)
+        if posted == ["claim"]:  # somebody else's event gets in before the order does
+            await rig.connection.store(rig.subjects.account("toy", "other", "order", "x"), b"{}", {})
+        return receipt
+
+    monkeypatch.setattr(rig.connection, "post", post_late)
+    await rig.ledger.claim(claim("c1"), events(7))
+    assert posted == ["claim", "order", "order", "order"]  # refused with the claim's id not last, then on its own
+    assert await rig.stored() == [("o", 7)]
+    posted.clear()
+    await rig.ledger.claim(claim("c2"), [("order", "p", order(8, "p"), "claimed-8")])
+    assert await rig.stored() == [("o", 7), ("p", 8)]
+
+
+async def test_a_claim_can_prove_that_nothing_has_its_id(rig: Rig) -> None:
+    rig.put(1, key="used")
+    assert await rig.ledger.settle(3)
+    with pytest.raises(NotUnused):
+        await rig.ledger.claim(claim("used"), [("order", "used", order(2, "used"), "second")], unused=True)
+    assert await rig.ledger.read_claim("used") is None
+    assert await rig.stored() == [("used", 1)]
+    await rig.ledger.claim(claim("fresh"), [("order", "fresh", order(3, "fresh"), "third")], unused=True)
+    with pytest.raises(AlreadyClaimed):
+        await rig.ledger.claim(claim("fresh", nonce="n2"), events(4), unused=True)
+    await rig.ledger.claim(claim("used"), [], unused=False)
+    assert await rig.stored() == [("used", 1), ("fresh", 3)]
 
 
 async def test_after_another_owner_took_the_lease_nothing_is_written(

@@ -150,12 +150,12 @@ async def test_the_position_in_a_delivery_is_what_nats_py_reads_from_it(nats_url
         messages = await (await js.pull_subscribe(f"{there.stream}.>", "p", stream=there.stream)).fetch(2)
         for number, message in enumerate(messages, 1):
             meta = message.metadata
-            sequence, at = position(message.reply)
+            sequence, at, _ = position(message.reply)
             assert sequence == meta.sequence.stream == number
             assert abs(at - meta.timestamp.timestamp() * 1e9) < 2_000  # nats-py rounds to microseconds
         await client.close()
 
 
 def test_a_position_with_a_domain_and_an_account_hash_is_read_too() -> None:
-    assert position("$JS.ACK.VB_CMD.bridge_x.1.7.3.1700000000000000001.0") == (7, 1700000000000000001)
-    assert position("$JS.ACK.hub.ACC.VB_CMD.bridge_x.1.7.3.1700000000000000001.0.tok") == (7, 1700000000000000001)
+    assert position("$JS.ACK.VB_CMD.bridge_x.1.7.3.1700000000000000001.0") == (7, 1700000000000000001, 1)
+    assert position("$JS.ACK.hub.ACC.VB_CMD.bridge_x.1.7.3.1700000000000000001.0.tok") == (7, 1700000000000000001, 1)

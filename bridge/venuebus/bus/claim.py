@@ -1,4 +1,4 @@
-"""What the ledger holds of a command, and the two ways in which a claim can fail for good."""
+"""What the ledger holds of a command, and the ways in which a claim can fail for good."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ class AlreadyClaimed(BusError):
     def __init__(self, record: Claim) -> None:
         super().__init__(f"command {record.command_id} is claimed already")
         self.record = record
+
+
+class NotUnused(BusError):
+    """The command is not claimed and was not, but its id is the key of an event of the account."""
 
 
 class Claim(msgspec.Struct, kw_only=True, omit_defaults=True):

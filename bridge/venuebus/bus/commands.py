@@ -21,13 +21,14 @@ MAX_HELD = 4096  # commands delivered and not acknowledged; more wait in the str
 class Delivery:
     """One command as it came, and the ways to be done with it."""
 
-    __slots__ = ("_msg", "data", "seq", "subject", "traceparent", "ts_published")
+    __slots__ = ("_msg", "data", "is_first", "seq", "subject", "traceparent", "ts_published")
 
     def __init__(self, msg: Msg) -> None:
         self._msg = msg
         self.subject = msg.subject
         self.data = msg.data
-        self.seq, self.ts_published = position(msg.reply)
+        self.seq, self.ts_published, deliveries = position(msg.reply)
+        self.is_first = deliveries == 1
         self.traceparent = msg.headers.get("traceparent") if msg.headers else None
 
     async def ack(self) -> None:
@@ -43,15 +44,15 @@ class Delivery:
         await quietly(self._msg.nak(delay=delay))
 
 
-def position(reply: str) -> tuple[int, int]:
-    """Return the stream sequence and the time (ns) of a message that JetStream delivered, from its reply subject.
+def position(reply: str) -> tuple[int, int, int]:
+    """Return stream sequence, time (ns) and number of deliveries of a message of JetStream, from its reply subject.
 
     ``$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>``, or with a domain and an
     account hash before the stream, and a token after it (ADR-15). nats-py's ``metadata`` makes a datetime of the time.
     """
     tokens = reply.split(".")
     first = 5 if len(tokens) < 11 else 7
-    return int(tokens[first]), int(tokens[first + 2])
+    return int(tokens[first]), int(tokens[first + 2]), int(tokens[first - 1])
 
 
 class CommandSource:

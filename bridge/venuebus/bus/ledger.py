@@ -1,9 +1,6 @@
-"""The ledger of one account: every write of the bridge to ``VB_ACCT``, in order, fenced, one in flight.
+"""The ledger of one account: every write of the bridge to ``VB_ACCT``, in order, fenced.
 
-A claim is two writes, one after the other: the claim itself, which the server takes only if nobody claimed the command
-before (expected sequence 0), and the order's first event under the fence of the lease. Both must be stored before the
-first byte goes out. (One atomic batch would say the same, but costs nats-server 2.15 five to eight times as much, with
-a p99 of tens of milliseconds: it keeps every batch in a store of its own first.) Events are written in groups, all in
+Claims and events take turns, one claim (`Claims`) or one group of events at a time. Events of a group are all in
 flight at once where the stream has one replica; a replicated stream allows one write in flight under a fence, so there
 a group is a batch. While NATS is away events go to the spool; a claim fails at once, so nothing is sent without it.
 """
@@ -16,15 +13,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import structlog
 from venuebus_schemas import Encoding, Subjects, encode
 
 from ..errors import BusError
 from ..observability.metrics import Histogram
-from .claim import AlreadyClaimed, Claim, Fenced
+from .claim import Claim, Fenced
+from .claims import Claims
 from .connection import Connection
-from .failure import CONFLICT_IN_FLIGHT, STREAM_FULL, WRONG_SEQUENCE, BusUnavailable, InDoubt, Refused
+from .failure import WRONG_SEQUENCE, BusUnavailable, InDoubt, Refused
 from .lease import Lease
 from .spool import Entry, Spool
 from .streams import StreamNames
@@ -35,14 +32,6 @@ log = structlog.get_logger("venuebus.ledger")
 LOOKS = 64  # looks at where the fence stands while the account fills the whole stream once
 OVERHEAD = 512  # bytes of a stored message beside its data: subject, headers, the store's own
 GROUP = 200  # messages per group
-DECIDE_TRIES = 40  # looks at a claim that got no answer, `DECIDE_PAUSE` seconds apart
-DECIDE_PAUSE = 0.25
-
-
-class _Write(msgspec.Struct):
-    entry: Entry
-    expected: int | None = None
-    fenced: bool = False
 
 
 class Ledger:
@@ -91,8 +80,11 @@ class Ledger:
         self._on_overflow = on_overflow
         self._on_unwritable = on_unwritable
         self._queue: deque[Entry] = deque()
-        self._urgent_claims: deque[tuple[_Write, asyncio.Future[int]]] = deque()
-        self._claims: deque[tuple[_Write, asyncio.Future[int]]] = deque()
+        self._claims = Claims(
+            connection, names.account, subjects, venue, self._writer, account=lease.account, pipelined=replicas == 1,
+            on_waiting=self._claim_waits, on_stored=self._claim_stored, on_full=self._unhealthy,
+            on_fenced=self._fenced,
+        )  # fmt: skip
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
         self._idle = asyncio.Event()
@@ -147,70 +139,39 @@ class Ledger:
 
     # --- claims ---------------------------------------------------------------------------------------------
 
+    @property
+    def proves_unused(self) -> bool:
+        """Tell whether a claim can prove that nothing else on the ledger has the command's id (see `claim`)."""
+        return self._claims.pipelined
+
     async def claim(
         self,
         claim: Claim,
         events: list[tuple[str, str, Any, str]],
         *,
         urgent: bool = False,
+        unused: bool = False,
         traceparent: str | None = None,
     ) -> None:
-        """Write ``claim``, and then the events that go with it (kind, key, event, message id).
+        """Write ``claim``, and the events that go with it (kind, key, event, message id) behind it.
 
         ``urgent`` claims (cancels) stand before the others that wait. When this returns, nobody else can have claimed
         the command, and this bridge owned the account. A claim whose second write is refused is left behind unsent;
-        whoever owns the account finds it and asks the venue.
+        whoever owns the account finds it and asks the venue. With ``unused`` it is stored only if no event of the
+        account has the command's id as its key, which is what makes the id good as a client order id.
 
         Raises:
-            AlreadyClaimed: somebody has. Fenced: the account is another's. BusUnavailable: certainly not written.
+            AlreadyClaimed: somebody has. NotUnused: nobody has, but an event has this key. Fenced: the account is
+            another's. BusUnavailable: certainly not written.
         """
-        body = msgspec.json.encode(claim)
-        subject = self._subjects.claim(self.venue, self.account, claim.command_id)
-        first = Entry(subject, body, f"claim-{self.account}-{claim.command_id}-{claim.nonce}", "claim", traceparent)
-        rest = [
+        entries = [
             Entry(
                 self._subjects.account(self.venue, self.account, kind, key), encode(event, self._encoding), mid, kind,
                 traceparent,
             )
             for kind, key, event, mid in events
-        ] or [Entry(subject, body, f"{first.msg_id}-fence", "claim", traceparent)]  # fmt: skip
-        await self._be_first(first, claim, urgent)
-        for entry in rest:
-            await self._prove(entry)
-
-    async def _be_first(self, entry: Entry, claim: Claim, urgent: bool) -> None:
-        while True:
-            try:
-                await self._submit(_Write(entry, expected=0), urgent)
-                return
-            except Refused as error:
-                if error.code in STREAM_FULL:
-                    raise BusUnavailable(f"the account stream is full: {error}") from error
-                if error.code not in (WRONG_SEQUENCE, CONFLICT_IN_FLIGHT):
-                    raise BusUnavailable(f"the account stream refuses the claim: {error}") from error
-                if await self._decide(claim):
-                    return
-            except InDoubt:
-                if await self._decide(claim):
-                    return
-
-    async def _prove(self, entry: Entry) -> None:
-        # The claim is ours; this write is what proves that the account still is. The same message id again is no harm.
-        for _ in range(DECIDE_TRIES):
-            try:
-                await self._submit(_Write(entry, fenced=True), urgent=True)
-                return
-            except Refused as error:
-                if error.code == WRONG_SEQUENCE:
-                    self._fenced()
-                    raise Fenced(f"account {self.account} belongs to another bridge") from error
-                if error.code != CONFLICT_IN_FLIGHT:
-                    raise BusUnavailable(f"the account stream refuses: {error}") from error
-            except (InDoubt, BusUnavailable):
-                if self._stopped:
-                    raise BusUnavailable("the ledger is closed") from None
-                await asyncio.sleep(DECIDE_PAUSE)
-        raise BusUnavailable("NATS did not come back in time to prove the lease")
+        ]  # fmt: skip
+        await self._claims.claim(claim, entries, urgent=urgent, unused=unused, traceparent=traceparent)
 
     async def reclaim(self, claim: Claim) -> None:
         """Write a further attempt of a command that this bridge has claimed (its keys may have changed).
@@ -218,30 +179,7 @@ class Ledger:
         Raises:
             Fenced, BusUnavailable: as `claim`.
         """
-        subject = self._subjects.claim(self.venue, self.account, claim.command_id)
-        entry = Entry(subject, msgspec.json.encode(claim), f"claim-{claim.nonce}-{claim.attempt}", "claim")
-        try:
-            await self._submit(_Write(entry, fenced=True))
-        except Refused as error:
-            raise BusUnavailable(f"the attempt cannot be recorded: {error}") from error
-        except InDoubt as error:
-            raise BusUnavailable("the attempt may not be recorded, so it is not made") from error
-
-    async def _decide(self, claim: Claim) -> bool:
-        # Refused, or no answer: wait for NATS and look. What is not there is written again under the same nonce, so a
-        # first copy that arrives late only makes the second one fail, and its own nonce is found here.
-        for _ in range(DECIDE_TRIES):
-            try:
-                record = await self.read_claim(claim.command_id)
-            except BusUnavailable:
-                await asyncio.sleep(DECIDE_PAUSE)
-                continue
-            if record is None:
-                return False
-            if record.nonce == claim.nonce:
-                return True
-            raise AlreadyClaimed(record)
-        raise BusUnavailable("NATS did not come back in time to decide about the claim")
+        await self._claims.reclaim(claim)
 
     async def put_elsewhere(self, account: str, kind: str, key: str, event: Any) -> None:
         """Write one event for an account that nobody leases (a refusal of a command that names it).
@@ -266,8 +204,7 @@ class Ledger:
         Raises:
             BusUnavailable: NATS did not answer.
         """
-        last = await self._connection.last(self._stream, self._subjects.claim(self.venue, self.account, command_id))
-        return None if last is None else msgspec.json.decode(last[1], type=Claim)
+        return await self._claims.read(command_id)
 
     async def read_last(self, kind: str, key: str) -> bytes | None:
         """Return the newest event on an account subject.
@@ -278,15 +215,15 @@ class Ledger:
         last = await self._connection.last(self._stream, self._subjects.account(self.venue, self.account, kind, key))
         return None if last is None else last[1]
 
-    async def _submit(self, write: _Write, urgent: bool = False) -> int:
-        if self._stopped or not self._connection.is_up:
-            raise BusUnavailable("NATS is away")
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        (self._urgent_claims if urgent else self._claims).append((write, future))
+    def _claim_waits(self) -> None:
         self._idle.clear()
         self._wake.set()
         self._urgent.set()
-        return await future
+
+    def _claim_stored(self, entries: list[Entry]) -> None:
+        self._count(entries)
+        if not self._spooling:
+            self._recovered()
 
     # --- the writer -----------------------------------------------------------------------------------------
 
@@ -312,10 +249,10 @@ class Ledger:
             if self._look_due and not self._spooling:
                 await self._look_at_fence()
             events = self._spooling or bool(self._queue)
-            if (self._urgent_claims or self._claims) and not (events and claimed):
+            if self._claims and not (events and claimed):
                 # In turn with events: claims alone would keep the ends of their own commands from the stream.
                 claimed = True
-                await self._write_claim()
+                await self._claims.write_next()
                 continue
             claimed = False
             if self._spooling:
@@ -325,7 +262,7 @@ class Ledger:
             else:
                 self._idle.set()
                 self._wake.clear()
-                busy = self._urgent_claims or self._claims or self._queue or self._spooling or self._look_due
+                busy = self._claims or self._queue or self._spooling or self._look_due
                 if not (busy or self._stopped):
                     await self._wake.wait()
 
@@ -348,27 +285,6 @@ class Ledger:
                 log.warning("the lease cannot be written anew", account=self.account, error=str(error))
         except BusError as error:
             log.debug("no look at the lease", account=self.account, error=str(error))
-
-    async def _write_claim(self) -> None:
-        write, future = (self._urgent_claims or self._claims).popleft()
-        headers = self._writer.headers(write.entry, expected=write.expected, fenced=write.fenced)
-        try:
-            sequence = await self._connection.store(write.entry.subject, write.entry.data, headers)
-            self._count([write.entry])
-            if not self._spooling:
-                self._recovered()
-        except (BusUnavailable, InDoubt, Refused) as error:
-            if isinstance(error, Refused) and error.code in STREAM_FULL:
-                self._unhealthy(error)
-            if not future.done():
-                future.set_exception(error)
-            return
-        except asyncio.CancelledError:
-            if not future.done():
-                future.set_exception(BusUnavailable("the bridge is stopping"))
-            raise
-        if not future.done():
-            future.set_result(sequence)
 
     async def _write_events(self) -> None:
         entries = [self._queue[i] for i in range(min(GROUP, len(self._queue)))]
@@ -436,7 +352,7 @@ class Ledger:
     @property
     def waiting(self) -> int:
         """Messages handed over and not on the stream yet, those in the spool not counted."""
-        return len(self._queue) + len(self._claims) + len(self._urgent_claims)
+        return len(self._queue) + len(self._claims)
 
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, Refused) and error.code == WRONG_SEQUENCE:
@@ -469,7 +385,7 @@ class Ledger:
     async def _pause(self) -> None:
         # A claim need not wait for the spool, so the pause ends early when there is one.
         self._urgent.clear()
-        if not (self._urgent_claims or self._claims or self._stopped):
+        if not (self._claims or self._stopped):
             try:
                 async with asyncio.timeout(0.5):
                     await self._urgent.wait()
@@ -480,10 +396,7 @@ class Ledger:
         """Stop writing. What is queued goes to the spool unless the account is another's."""
         self._stopped = True
         self._urgent.set()
-        while waiting := self._urgent_claims or self._claims:
-            _, future = waiting.popleft()
-            if not future.done():
-                future.set_exception(BusUnavailable("the ledger is closed"))
+        self._claims.stop()
         self._wake.set()
 
     def close(self, *, keep: bool = True) -> None:

@@ -12,6 +12,7 @@ from .failure import DUPLICATE_IN_BATCH, TOO_LARGE, BusUnavailable, InDoubt, Ref
 from .lease import EXPECT, EXPECT_SUBJECT, Lease
 from .spool import Entry
 
+EXPECT_LAST_ID = "Nats-Expected-Last-Msg-Id"
 PIPELINE = 48  # up to so many single writes in flight are cheaper than one batch
 
 
@@ -119,8 +120,20 @@ class EntryWriter:
                 fresh.append(entry)
         return fresh[::-1]
 
-    def headers(self, entry: Entry, *, expected: int | None = None, fenced: bool = False) -> dict[str, str]:
-        """Return the headers of ``entry``: what it is, its id, and at most one expectation."""
+    def headers(
+        self,
+        entry: Entry,
+        *,
+        expected: int | None = None,
+        of: str | None = None,
+        fenced: bool = False,
+        after: str | None = None,
+    ) -> dict[str, str]:
+        """Return the headers of ``entry``: what it is, its id, and what the stream must hold to take it.
+
+        That is the sequence ``expected`` as the newest ``of`` some subjects (the entry's own where none are named),
+        or the lease as we wrote it (``fenced``), and the message id ``after`` as the newest of all.
+        """
         base = self._base.get(entry.kind)
         if base is None:
             content = "application/json" if entry.kind == "claim" else CONTENT_TYPES[self._encoding]
@@ -131,7 +144,11 @@ class EntryWriter:
             headers["traceparent"] = entry.traceparent
         if expected is not None:
             headers[EXPECT] = str(expected)
+            if of is not None:
+                headers[EXPECT_SUBJECT] = of
         if fenced:
             headers[EXPECT] = str(self._lease.fence)
             headers[EXPECT_SUBJECT] = self._lease_subject
+        if after is not None:
+            headers[EXPECT_LAST_ID] = after
         return headers

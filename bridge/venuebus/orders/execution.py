@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import structlog
 from venuebus_schemas import Amend, Cancel, Order, OrderStatus, Reason, Submit, Verb
 
-from ..bus.claim import AlreadyClaimed, Fenced
+from ..bus.claim import AlreadyClaimed, Fenced, NotUnused
 from ..bus.failure import BusUnavailable
 from ..errors import CommandRejected, NotSent, OutcomeUnknown
 from ..limits import RateLimits
@@ -89,12 +89,16 @@ class Execution:
         try:
             intercept(self._interceptors, job.command, self.venue, job.account)  # type: ignore[arg-type]
             await self._wait_for_gate(job)
-            await self._check_order(job, account)
+            looked_up = await self._check_order(job, account)
             attempt = self._attempt(job, account)
             keys = self._prepare(attempt)
+            try:
+                await self._claim(job, account, keys, unused=not looked_up)
+            except NotUnused:
+                await self._check_unused(job, account)
+                await self._claim(job, account, keys, unused=False)
         except CommandRejected as error:
             return error
-        await self._claim(job, account, keys)
         try:
             accepted = await self._send(job, account, attempt)
         except (CommandRejected, NotSent) as error:
@@ -127,20 +131,30 @@ class Execution:
                 Reason.NOT_CONNECTED, f"{self.venue} is failing every {job.verb}: {self.breaker.state(job.verb)}"
             )
 
-    async def _check_order(self, job: Job, account: Account) -> None:
+    async def _check_order(self, job: Job, account: Account) -> bool:
+        """Hold the command against the account's orders; return whether a new order's id is known to be unused.
+
+        It is not looked up where the claim proves it by the way: that is a round trip less before the first byte.
+        """
         command = job.command
         if isinstance(command, Submit):
-            assert job.client_order_id is not None
-            known = account.tracker.find(client_order_id=job.client_order_id)
-            used = known is not None or await account.ledger.read_last("order", job.client_order_id) is not None
-            if used:
-                record = await account.ledger.read_claim(job.command_id)
-                if record is not None:  # delivered again: what is tracked of its order must stay as it is
-                    raise AlreadyClaimed(record)
-                text = f"client_order_id {job.client_order_id} was used before; it must be new for every order"
-                raise CommandRejected(Reason.DUPLICATE, text)
+            if _is_new(job, account) and account.ledger.proves_unused:
+                return False
+            await self._check_unused(job, account)
         elif isinstance(command, Amend | Cancel):
             await self._wait_for_target(job, command, account)
+        return True
+
+    async def _check_unused(self, job: Job, account: Account) -> None:
+        assert job.client_order_id is not None
+        known = account.tracker.find(client_order_id=job.client_order_id)
+        if known is None and await account.ledger.read_last("order", job.client_order_id) is None:
+            return
+        record = await account.ledger.read_claim(job.command_id)
+        if record is not None:  # delivered again: what is tracked of its order must stay as it is
+            raise AlreadyClaimed(record)
+        text = f"client_order_id {job.client_order_id} was used before; it must be new for every order"
+        raise CommandRejected(Reason.DUPLICATE, text)
 
     async def _wait_for_target(self, job: Job, command: Amend | Cancel, account: Account) -> None:
         tracked = account.tracker.find(client_order_id=command.client_order_id, venue_order_id=command.venue_order_id)
@@ -186,7 +200,7 @@ class Execution:
         attempt.keys = keys
         return keys
 
-    async def _claim(self, job: Job, account: Account, keys: dict[str, str]) -> None:
+    async def _claim(self, job: Job, account: Account, keys: dict[str, str], *, unused: bool) -> None:
         if not account.ledger.lease.is_held:
             raise BusUnavailable("the account's lease is not certain")
         events: list[tuple[str, str, Any, str]] = []
@@ -202,8 +216,9 @@ class Execution:
         try:
             # No time-out here: a claim that is abandoned half-way could still be written. An expired command is stopped
             # by its attempt.
-            await write_claim(job, account, self._meter, claim, events, job.verb not in SLOW_LANE)
-        except (BusUnavailable, Fenced, AlreadyClaimed):
+            urgent = job.verb not in SLOW_LANE
+            await write_claim(job, account, self._meter, claim, events, urgent=urgent, unused=unused)
+        except (BusUnavailable, Fenced, AlreadyClaimed, NotUnused):
             job.claim = None
             if order is not None:
                 account.unstamp("order", key)
@@ -282,3 +297,15 @@ class Execution:
         if job.time_left(1.0) <= 0.05 and self._gate.session() is not None:
             return CommandRejected(Reason.EXPIRED, f"expired before it could be sent: {error}")
         return CommandRejected(Reason.NOT_CONNECTED, f"certainly not sent: {error}")
+
+
+def _is_new(job: Job, account: Account) -> bool:
+    """Tell whether nothing here speaks against a submit being the first of its id, which is its command's id, too."""
+    return (
+        job.client_order_id == job.command_id
+        and job.delivery is not None
+        and job.delivery.is_first
+        and job.command_id not in account.open_claims
+        and job.command_id not in account.ended
+        and account.tracker.find(client_order_id=job.client_order_id) is None
+    )

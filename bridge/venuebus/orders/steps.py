@@ -69,19 +69,26 @@ def can_execute(session: Any) -> TypeGuard[SupportsOrders]:
 
 
 async def write_claim(
-    job: Job, account: Account, meter: CommandMeter, claim: Claim, events: list[tuple[str, str, Any, str]], urgent: bool
+    job: Job,
+    account: Account,
+    meter: CommandMeter,
+    claim: Claim,
+    events: list[tuple[str, str, Any, str]],
+    *,
+    urgent: bool,
+    unused: bool,
 ) -> None:
     """Put the claim on the ledger.
 
     Raises:
-        AlreadyClaimed, Fenced, BusUnavailable: as `Ledger.claim`.
+        AlreadyClaimed, NotUnused, Fenced, BusUnavailable: as `Ledger.claim`.
     """
     started = time.perf_counter()
     if job.trace is None:
-        await account.ledger.claim(claim, events, urgent=urgent)
+        await account.ledger.claim(claim, events, urgent=urgent, unused=unused)
     else:
         with job.trace.claiming() as traceparent:
-            await account.ledger.claim(claim, events, urgent=urgent, traceparent=traceparent)
+            await account.ledger.claim(claim, events, urgent=urgent, unused=unused, traceparent=traceparent)
         account.traces.begin(job)  # type: ignore[union-attr]  # who gives a job its trace has them
     meter.claim.observe(time.perf_counter() - started)
 
