@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from venuebus.testing import RecordingContext
 from venuebus_btse import convert
-from venuebus_btse.books import MAX_LATE, Change, OrderBook, clean_side
+from venuebus_btse.books import MAX_LATE, Change, Half, OrderBook, clean_side
 from venuebus_btse.config import BtseConfig
 from venuebus_btse.market import MarketFeed
 from venuebus_btse.messages import BookData
@@ -43,6 +44,24 @@ def test_both_sides_come_best_first_though_the_venue_lists_asks_high_to_low() ->
     assert book.apply(snapshot()) is Change.SNAPSHOT
     assert book.bids.levels == [("100.0", "1"), ("99.5", "2")]
     assert book.asks.levels == [("101", "3"), ("1000.0", "4")]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_changed_between_two_looks_the_levels_are_those_of_a_plain_book(seed: int) -> None:
+    chance = random.Random(seed)
+    half, plain = Half(bids=bool(seed % 2)), dict[str, str]()
+    for step in range(600):
+        prices = [str(chance.randrange(100, 140 if step % 50 < 25 else 103)) for _ in range(chance.randrange(4))]
+        sizes = {price: str(chance.randrange(1 if step % 3 else 0, 5)) for price in prices}
+        if "0" in sizes.values() or not half.resize(list(sizes.items()), dict(sizes)):
+            half.update(list(sizes.items()))
+        plain.update(sizes)
+        plain = {price: size for price, size in plain.items() if size != "0"}
+        if chance.random() < 0.7:
+            depth = chance.choice([3, 100])
+            best_first = sorted(plain.items(), key=lambda level: int(level[0]), reverse=bool(seed % 2))
+            assert half.top(depth) == best_first[:depth]
+    assert plain
 
 
 def test_prices_are_compared_as_numbers_and_not_as_text() -> None:

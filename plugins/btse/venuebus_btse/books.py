@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from decimal import Decimal
 from enum import Enum
-from itertools import islice
 
 from .messages import BookData
 from .numbers import ABOVE_ZERO_LIST, PLAIN_LIST, ZEROS, Malformed, text_of
@@ -36,7 +35,7 @@ class Half:
     alike.
     """
 
-    __slots__ = ("_bids", "_keys", "_prices", "_shuffled", "_sizes")
+    __slots__ = ("_at", "_bids", "_keys", "_levels", "_prices", "_resized", "_resizes", "_shuffled", "_sizes", "_tops")
 
     def __init__(self, *, bids: bool) -> None:
         self._bids = bids
@@ -48,15 +47,22 @@ class Half:
         self._prices: list[str] = []
         self._sizes: dict[str, str] = {}
         self._shuffled = False  # whether `_sizes` is in another order than `_prices`
+        self._levels: list[TextLevel] = []  # as `top` made them last, kept where it is asked again and again
+        self._at: dict[str, int] = {}  # where each price stands in them
+        self._resized: list[TextLevel] = []
+        self._resizes = 0  # changes since `_levels` was made; all of one are in `_resized`
+        self._tops = 0
 
-    def resize(self, sizes: dict[str, str]) -> bool:
+    def resize(self, side: list[TextLevel], sizes: dict[str, str]) -> bool:
         """Put each size at its price, if the book has all these prices. Sizes must be plain and above 0.
 
-        Tells whether it was done; if not, `update` must follow.
+        ``sizes`` is ``side`` as a dict. Tells whether it was done; if not, `update` must follow.
         """
         count = len(self._sizes)
         self._sizes.update(sizes)
         if len(self._sizes) == count:
+            self._resized = side
+            self._resizes += 1
             return True
         while len(self._sizes) > count:  # a dict keeps its order, so these are the new ones
             self._sizes.popitem()
@@ -76,6 +82,7 @@ class Half:
         # One look at all sizes costs a third of a look at each; prices that are in the book have been looked at.
         if not PLAIN_LIST(text) or text.count(",") >= len(side):
             clean_side(side)
+        self._at = {}
         for at, (price, size) in enumerate(side):
             if size in ZEROS:
                 size = "0"
@@ -109,12 +116,27 @@ class Half:
 
     def top(self, depth: int) -> list[TextLevel]:
         """Return the best ``depth`` levels, best first."""
+        if not self._at or self._resizes > 1:
+            return self._list()[:depth]
+        # Making the pairs of a hundred levels anew for ten that changed would cost as much as all else.
+        if self._resizes:
+            levels, at = self._levels, self._at
+            for level in self._resized:
+                levels[at[level[0]]] = level
+            self._resizes = 0
+        return self._levels[:depth]
+
+    def _list(self) -> list[TextLevel]:
         if self._shuffled:
             sizes, self._shuffled = self._sizes, False
             self._sizes = {price: sizes[price] for price in self._prices}
-        if depth < len(self._sizes):
-            return list(islice(self._sizes.items(), depth))
-        return list(self._sizes.items())
+        levels = list(self._sizes.items())
+        self._resizes = 0
+        self._tops += 1
+        if self._tops > 1:  # not after a snapshot alone: a book of which only deltas are read need not keep them
+            self._levels = levels
+            self._at = {price: at for at, price in enumerate(self._sizes)}
+        return levels
 
     @property
     def levels(self) -> list[TextLevel]:
@@ -191,8 +213,8 @@ class OrderBook:
         # Nearly always all sizes are new and all prices known, which one look at all of them tells.
         usual = len(bids) + len(asks) == count and sizes.count(",") == count - 1 and ABOVE_ZERO_LIST(sizes) is not None
         try:
-            moved = not (usual and self.bids.resize(bids)) and self.bids.update(data.bids)
-            return (not (usual and self.asks.resize(asks)) and self.asks.update(data.asks)) or moved
+            moved = not (usual and self.bids.resize(data.bids, bids)) and self.bids.update(data.bids)
+            return (not (usual and self.asks.resize(data.asks, asks)) and self.asks.update(data.asks)) or moved
         except Malformed:
             self.invalidate()
             raise
