@@ -17,17 +17,19 @@ TOPICS = {"book_delta": "update:BTC-USD_0", "book": "update:BTC-USD_0", "trade":
           "quote": "snapshotL1:BTC-USD"}  # fmt: skip
 FRAMES = {"book_delta": "book", "book": "book", "trade": "trade", "quote": "quote"}
 RATE = 2000.0
+GROUP = "Market data, simulator → subscriber"
 
 
 class Feeds:
-    """Both ways side by side: per kind a simulator for the bridge and one for the relay, all in one process."""
+    """The ways side by side, each with simulators of its own for what it takes, all of these in one process."""
+
+    WAYS = [("bridge", kind) for kind in TOPICS] + [("relay", kind) for kind in TOPICS] + [("keeper", "book")]
 
     def __init__(self, venues: Child, counter: Child, bridge: Bridge, relay_pid: int) -> None:
         self.bridge = bridge
-        self.pids = {"relay": relay_pid, "bridge": bridge.pid}
+        self.pids = {"relay": relay_pid, "bridge": bridge.pid, "keeper": relay_pid}
         self._venues = venues
         self._counter = counter
-        self._kinds = list(TOPICS)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -43,20 +45,20 @@ class Feeds:
                 table = (await venues.ask("start"))[0]
                 del table["api_key"], table["api_secret"]
                 tables[kind] = {**table, "market_data": [kind]}
-            for kind, topic in TOPICS.items():
+            for who, kind in cls.WAYS[len(TOPICS) :]:
                 table = (await venues.ask("start"))[0]
                 url = table["ws_url"] if kind == "trade" else table["oss_url"]
-                feeds.append((url, topic, f"relay.{kind}"))
+                feeds.append((url, TOPICS[kind], f"{who}.{kind}"))
             bridge = await stack.enter_async_context(world.bridge(tables))
             relay = await stack.enter_async_context(world.relay(feeds))
-            for simulator in range(2 * len(TOPICS)):
+            for simulator in range(len(cls.WAYS)):
                 await venues.ask("subscribed", simulator=simulator, topics=1)
             yield cls(venues, counter, bridge, relay)
 
     async def run(self, who: str, kind: str, frames: int, rate: float | None = None) -> dict[str, Any]:
-        """Send ``frames`` through one of the two; return what came out and what it cost."""
-        number = self._kinds.index(kind) + (len(self._kinds) if who == "relay" else 0)
-        subject = f"relay.{kind}" if who == "relay" else f"vb.v1.md.{kind}.{kind}.>"
+        """Send ``frames`` through one of the ways; return what came out and what it cost."""
+        number = self.WAYS.index((who, kind))
+        subject = f"vb.v1.md.{kind}.{kind}.>" if who == "bridge" else f"{who}.{kind}"
         await self._counter.ask("watch", subject=subject, stamps=rate is not None)
         before = cpu_seconds(self.pids[who])
         flood = await self._venues.ask(
@@ -94,18 +96,33 @@ async def throughput(world: World, *, quick: bool, kinds: list[str] | None = Non
             ]
             missing = max(1 - bridge["count"] / frames for _, bridge in pairs)
             rows += _rates(kind, pairs, f"at most {missing:.1%} conflated or dropped" if missing else "")
+        if "book" in (kinds or TOPICS):
+            rows.append(await _beside_keeper(feeds, frames, turns))
     return rows
 
 
+async def _beside_keeper(feeds: Feeds, frames: int, turns: int) -> Row:
+    """Measure whole books beside what is the same work: the relay's frames are a sixth of a book."""
+    pairs = []
+    for turn in range(turns + 1):
+        pair = await feeds.run("keeper", "book", frames // 2), await feeds.run("bridge", "book", frames // 2)
+        pairs += [pair] if turn else []
+    return Row(
+        group=GROUP, name="book, beside a script that keeps one", value=median(b["rate"] for _, b in pairs),
+        unit="events/s", beside=median(k["rate"] for k, _ in pairs), against="keeper",
+        ratio=median(b["rate"] / k["rate"] for k, b in pairs), judged="ratio", more=True,
+    )  # fmt: skip
+
+
 def _rates(kind: str, pairs: list[tuple[dict[str, Any], dict[str, Any]]], note: str) -> list[Row]:
-    group, values = "Market data, simulator → subscriber", []
+    values = []
     values.append(
-        Row(group=group, name=kind, value=median(b["rate"] for _, b in pairs), unit="events/s",
+        Row(group=GROUP, name=kind, value=median(b["rate"] for _, b in pairs), unit="events/s",
             beside=median(r["rate"] for r, _ in pairs), ratio=median(b["rate"] / r["rate"] for r, b in pairs),
             target=0.5, judged="ratio", more=True, note=note)
     )  # fmt: skip
     values.append(
-        Row(group=group, name=f"{kind}, CPU of the process", value=median(b["cpu"] for _, b in pairs), unit="µs/event",
+        Row(group=GROUP, name=f"{kind}, CPU of the process", value=median(b["cpu"] for _, b in pairs), unit="µs/event",
             beside=median(r["cpu"] for r, _ in pairs), ratio=median(r["cpu"] / b["cpu"] for r, b in pairs),
             judged="ratio", more=True, note="ratio: relay to bridge")
     )  # fmt: skip
