@@ -8,6 +8,7 @@ import time
 
 import msgspec
 import pytest
+import structlog
 from nats.js.errors import APIError
 from venuebus import CommandRejected
 from venuebus_schemas import (
@@ -287,6 +288,20 @@ async def test_a_bad_command_is_refused_and_never_stops_the_next(bench: Bench, b
     letters = [event for subject, event in bench.messages if subject == "dead.toy.command"]
     assert len(letters) == (1 if reason in ("invalid", "quantity", "price") else 0)
     assert bench.venue.log() == [("submit", "good")]
+
+
+async def test_commands_to_a_venue_that_nobody_serves_are_all_refused_and_told_once(bench: Bench) -> None:
+    with structlog.testing.capture_logs() as lines:
+        await bench.bridge()
+        for number in range(3):
+            command = {"type": "cancel_all", "command_id": f"n{number}"}
+            subject = f"{bench.prefix}.v1.cmd.nobody.main.cancel_all.n{number}"
+            await bench.client.jetstream().publish(subject, json.dumps(command).encode())
+        head = "acct.nobody.main.result."
+        await bench.until(lambda: sum(subject.startswith(head) for subject, _ in bench.messages) == 3)
+    assert {event["reason"] for subject, event in bench.messages if subject.startswith(head)} == {"unknown_account"}
+    told = [line["log_level"] for line in lines if "nobody serves" in line["event"]]
+    assert sorted(told) == ["debug", "debug", "warning"]
 
 
 async def test_unknown_account_unknown_verb_and_misshapen_subject_are_answered(bench: Bench) -> None:

@@ -38,6 +38,7 @@ log = structlog.get_logger("venuebus.commands")
 PATIENCE = 2.0  # seconds in which a bridge that just starts may still announce the venue
 LOOK_EVERY = 0.5  # seconds between two looks
 RETRY = 5.0
+MAX_TOLD = 1000  # venues that a warning was written about
 
 
 class Orphans:
@@ -56,6 +57,7 @@ class Orphans:
         self._names = names
         self._subjects = subjects
         self._served = set(venues)
+        self._told: set[str] = set()
         self._encoding = encoding
 
     def serve(self, venue: str) -> None:
@@ -146,4 +148,12 @@ class Orphans:
             log.debug("refusal not stored", command=command_id, error=str(error))
             return
         self.refused += 1
-        log.warning("command to a venue that nobody serves", venue=subject.venue, command=command_id)
+        self._tell(subject.venue, command_id)
+
+    def _tell(self, venue: str, command_id: str) -> None:
+        # Once per venue: a strategy with a wrong name in its configuration would write a line per order.
+        if venue in self._told or len(self._told) >= MAX_TOLD:
+            log.debug("another command to a venue that nobody serves", venue=venue, command=command_id)
+            return
+        self._told.add(venue)
+        log.warning("commands to a venue that nobody serves are refused; told once", venue=venue, first=command_id)
