@@ -69,6 +69,17 @@ docs: $(VENV)/.docs ## The site in site/, strictly: a link or a name that leads 
 bench: $(VENV)/.dev ## Speed and memory beside a plain relay, as a table and JSON
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+# Each in an environment of its own: their requirements contradict one another's and ours. vnpy's gateway needs a tenth
+# of what vnpy asks for (its windows are a gigabyte), so there the pins are all there is.
+PEERS := cryptofeed futu-api vnpy-btse
+.PHONY: bench-peers
+bench-peers: $(PEERS:%=$(VENV)/peers/%/.done) ## Install what the bench measures beside the bridge: cryptofeed, futu-api, vnpy
+$(VENV)/peers/%/.done: tests/bench/peers/%.txt | $(BIN)/python
+	@echo "installing $* into $(@D) …"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check install -q $(if $(filter vnpy-btse,$*),--no-deps) -r $<
+	@touch $@
+
 .PHONY: conformance
 conformance: $(VENV)/.dev ## Hold every plugin to the contract, and write the reports that they ship
 	@$(BIN)/pytest plugins/*/tests/test_*_contract.py --venuebus-report package $(ARGS)

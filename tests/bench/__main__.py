@@ -14,6 +14,9 @@ import nats.errors
 
 from . import isolation, market, memory, micro, orders, start
 from .child import ROOT
+from .peers import feeds as peers
+from .peers import nats_py
+from .peers.home import NotInstalled
 from .report import Plot, Report, Row, write_documentation
 from .world import OUT, Sync, World
 
@@ -29,6 +32,9 @@ PARTS: dict[str, Measure] = {
     "start": start.times,
     "isolation": isolation.costs,
     "micro": micro.calls,
+    "nats-py": nats_py.outbox,
+    "cryptofeed": peers.cryptofeed,
+    "vnpy": peers.vnpy,
 }
 PLUGINS = ("futu/bench/pushes.py", "ctp/bench/ticks.py")
 """Files below ``plugins`` whose ``PARTS`` are measured, too, where they are there and their plugin is installed."""
@@ -66,6 +72,9 @@ async def measure(parts: dict[str, Measure], *, quick: bool) -> Report:
         try:
             async with World.open(sync=SYNC.get(name, "default")) as world:
                 report.add(await part(world, quick=quick))
+        except NotInstalled as missing:
+            say(f"{name} is left out: {missing}")
+            report.left_out[name] = str(missing)
         except (RuntimeError, OSError, TimeoutError, nats.errors.Error) as error:
             say(f"{name} could not be measured: {type(error).__name__}: {error}")
             report.failed.append(name)

@@ -35,12 +35,14 @@ class Child:
         self.pid = process.pid
 
     @classmethod
-    async def start(cls, module: str, *args: str) -> Self:
+    async def start(
+        cls, module: str, *args: str, python: str | Path = sys.executable, env: dict[str, str] | None = None
+    ) -> Self:
         """Run ``tests.bench.<module>``; it is ready when it has answered its first request."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", f"tests.bench.{module}", *args,
+            python, "-m", f"tests.bench.{module}", *args,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT, limit=LINE,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**(os.environ if env is None else env), "PYTHONDONTWRITEBYTECODE": "1"},
         )  # fmt: skip
         return cls(process)
 

@@ -35,14 +35,14 @@ async def calls(world: World, *, quick: bool) -> list[Row]:
     async with world.child("venues") as venues:
         await venues.ask("start")
         for kind in KINDS:
-            frames = await _frames((await venues.ask("tables"))[0], venues, kind, count)
+            frames = await frames_of((await venues.ask("tables"))[0], venues, kind, count)
             for name, make in _STEPS.items():
                 value = min(_pass(make(kind), frames) for _ in range(5))
                 rows.append(Row(group=GROUP, name=f"{kind}: {name}", value=value, unit="µs"))
     return rows
 
 
-async def _frames(table: dict[str, Any], venues: Child, kind: str, count: int) -> list[str]:
+async def frames_of(table: dict[str, Any], venues: Child, kind: str, count: int) -> list[str]:
     """Return real frames of the simulator: first what a subscription starts with, then ``count`` of a flood."""
     url = table["ws_url"] if kind == "trade" else table["oss_url"]
     async with aiohttp.ClientSession() as http, http.ws_connect(url) as ws:

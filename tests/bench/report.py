@@ -80,6 +80,7 @@ class Report(msgspec.Struct, kw_only=True):
     rows: list[Row] = []
     plots: list[Plot] = []
     failed: list[str] = []
+    left_out: dict[str, str] = {}
 
     def add(self, results: Iterable[Row | Plot]) -> None:
         """Take what a part has measured."""
