@@ -53,7 +53,7 @@ def test_whatever_is_changed_between_two_looks_the_levels_are_those_of_a_plain_b
     for step in range(600):
         prices = [str(chance.randrange(100, 140 if step % 50 < 25 else 103)) for _ in range(chance.randrange(4))]
         sizes = {price: str(chance.randrange(1 if step % 3 else 0, 5)) for price in prices}
-        if "0" in sizes.values() or not half.resize(list(sizes.items()), dict(sizes)):
+        if "0" in sizes.values() or not half.resize(list(sizes.items())):
             half.update(list(sizes.items()))
         plain.update(sizes)
         plain = {price: size for price, size in plain.items() if size != "0"}

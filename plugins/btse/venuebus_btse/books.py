@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from decimal import Decimal
 from enum import Enum
+from operator import itemgetter
 
 from .messages import BookData
 from .numbers import ABOVE_ZERO_LIST, PLAIN_LIST, ZEROS, Malformed, text_of
@@ -24,6 +25,7 @@ class Change(Enum):
     CROSSED = "crossed"
 
 
+SIZE = itemgetter(1)
 DELTA = Change.DELTA  # which nearly every frame is, without a look into the enumeration each time
 
 
@@ -53,13 +55,13 @@ class Half:
         self._resizes = 0  # changes since `_levels` was made; all of one are in `_resized`
         self._tops = 0
 
-    def resize(self, side: list[TextLevel], sizes: dict[str, str]) -> bool:
+    def resize(self, side: list[TextLevel]) -> bool:
         """Put each size at its price, if the book has all these prices. Sizes must be plain and above 0.
 
-        ``sizes`` is ``side`` as a dict. Tells whether it was done; if not, `update` must follow.
+        Tells whether it was done; if not, `update` must follow.
         """
         count = len(self._sizes)
-        self._sizes.update(sizes)
+        self._sizes.update(side)
         if len(self._sizes) == count:
             self._resized = side
             self._resizes += 1
@@ -207,14 +209,13 @@ class OrderBook:
 
     def _set(self, data: BookData) -> bool:
         """Put the levels of ``data`` into the book; tell whether a price may have come or gone."""
-        bids, asks = dict(data.bids), dict(data.asks)
-        count = len(data.bids) + len(data.asks)
-        sizes = ",".join([*bids.values(), *asks.values()])
+        bids, asks = data.bids, data.asks
+        sizes = ",".join([*map(SIZE, bids), *map(SIZE, asks)])
         # Nearly always all sizes are new and all prices known, which one look at all of them tells.
-        usual = len(bids) + len(asks) == count and sizes.count(",") == count - 1 and ABOVE_ZERO_LIST(sizes) is not None
+        usual = sizes.count(",") == len(bids) + len(asks) - 1 and ABOVE_ZERO_LIST(sizes) is not None
         try:
-            moved = not (usual and self.bids.resize(data.bids, bids)) and self.bids.update(data.bids)
-            return (not (usual and self.asks.resize(data.asks, asks)) and self.asks.update(data.asks)) or moved
+            moved = not (usual and self.bids.resize(bids)) and self.bids.update(bids)
+            return (not (usual and self.asks.resize(asks)) and self.asks.update(asks)) or moved
         except Malformed:
             self.invalidate()
             raise

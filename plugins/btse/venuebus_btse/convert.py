@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 from venuebus_schemas import Book, BookDelta, Instrument, InstrumentKind, Quote, Side, Ticker, Trade, plain
 
 from .books import OrderBook, clean_levels
 from .messages import BookData, MarketRow, TradeRow
 from .numbers import ABOVE_ZERO_LIST, PLAIN, Malformed, milliseconds, positive, sane, shortest
 
+_number = msgspec.json.Decoder(Decimal, strict=False)
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL, "MODE_BUY": Side.BUY, "MODE_SELL": Side.SELL}
 
 
@@ -59,8 +61,8 @@ def trade(row: TradeRow, now: int) -> Trade:
     Raises:
         Malformed: price or size is no sane number above 0.
     """
-    text = f"{row.price},{row.size}"
-    if ABOVE_ZERO_LIST(text):
+    text = (b"%b,%b" % (row.price, row.size)).decode("ascii", "replace")  # no number is made of what needs none
+    if ABOVE_ZERO_LIST(text) and text.count(",") == 1:
         price, _, size = text.partition(",")
     else:
         price, size = _above_zero(row.price), _above_zero(row.size)
@@ -70,7 +72,11 @@ def trade(row: TradeRow, now: int) -> Trade:
     )  # fmt: skip
 
 
-def _above_zero(value: Decimal) -> str:
+def _above_zero(raw: msgspec.Raw) -> str:
+    try:
+        value = _number.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"price, size: {error}") from error
     text = str(value)
     if not PLAIN(text):  # an exponent, or no sane number at all
         text = plain(sane(value, "price or size"))

@@ -73,12 +73,12 @@ class LooseOssFrame(msgspec.Struct):
 
 
 class TradeRow(msgspec.Struct, gc=False):
-    """One public trade. ``side`` is the aggressor's."""
+    """One public trade. ``side`` is the aggressor's, ``size`` and ``price`` are the bytes of the numbers."""
 
     symbol: str
     side: str
-    size: Decimal
-    price: Decimal
+    size: msgspec.Raw
+    price: msgspec.Raw
     tradeId: int | str  # noqa: N815
     timestamp: int
 

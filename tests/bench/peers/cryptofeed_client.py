@@ -8,6 +8,7 @@ import asyncio
 import time
 from typing import Any
 
+import uvloop
 from cryptofeed.connection import WebsocketEndpoint
 from cryptofeed.defines import BYBIT, L2_BOOK, SPOT, TRADES
 from cryptofeed.exchanges import Bybit
@@ -59,4 +60,5 @@ class Client:
 
 if __name__ == "__main__":
     client = Client()
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # as its own FeedHandler does
     asyncio.run(serve({"start": client.start, "read": client.read}))
