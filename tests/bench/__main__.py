@@ -30,6 +30,7 @@ PARTS: dict[str, Measure] = {
     "memory": memory.sizes,
     "flood": memory.flood,
     "start": start.times,
+    "start-embedded": start.embedded,
     "isolation": isolation.costs,
     "micro": micro.calls,
     "nats-py": nats_py.outbox,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import sys
 import time
 from collections.abc import Iterable
+from typing import Any
 
+import aiohttp
 import msgspec
 from nats.js import JetStreamContext
 from venuebus.bus.claim import Claim
@@ -13,7 +18,7 @@ from venuebus_schemas import Order, OrderStatus, OrderType, Result, ResultStatus
 
 from .orders import FAST
 from .report import Row, median
-from .world import World
+from .world import World, toml
 
 VENUE, ACCOUNT = "desk0", "main"
 GROUP = "Start, from process to ready"
@@ -47,6 +52,47 @@ async def times(world: World, *, quick: bool) -> list[Row]:
         Row(group=GROUP, name=f"{count}, {newer:,} of them since the checkpoint", value=crashed, unit="s", target=5.0),
         Row(group=GROUP, name=f"memory that {count} cost", value=peak - idle, unit="MiB", target=10.0),
     ]  # fmt: skip
+
+
+async def embedded(world: World, *, quick: bool) -> list[Row]:
+    """Start with nats-server as the bridge's own child, as ``pip install`` and one file give it."""
+    async with world.child("venues") as venues:
+        table = {VENUE: {**(await venues.ask("start"))[0], **FAST}}
+        await _until_ready(world, table)  # leaves compiled code behind, as pip does when it installs
+        seconds = [await _until_ready(world, table) for _ in range(2 if quick else 5)]
+    return [Row(group=GROUP, name="with the embedded nats-server", value=median(seconds), unit="s", target=2.0)]
+
+
+async def _until_ready(world: World, venues: dict[str, dict[str, Any]]) -> float:
+    """Return the seconds from the start of the process until ``/readyz`` says so, with a store of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    bus = {"servers": "embedded", "store_dir": str(world.folder / f"own-{port}"), "spool_dir": str(world.folder)}
+    tables = {"bus": bus, "http": {"listen": f"127.0.0.1:{port}"}, "log": {"level": "warning"}}
+    tables |= {f"venues.{name}": table for name, table in venues.items()}
+    file = world.folder / f"embedded-{port}.toml"
+    file.write_text("\n".join(toml(name, table) for name, table in tables.items()))
+    started = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "venuebus", "run", str(file), stdin=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""},
+    )  # fmt: skip
+    try:
+        async with aiohttp.ClientSession() as http, asyncio.timeout(60):
+            while process.returncode is None:
+                try:
+                    async with http.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                        if answer.status == 200:
+                            return time.perf_counter() - started
+                except aiohttp.ClientError:
+                    pass  # it does not listen yet
+                await asyncio.sleep(0.005)
+        raise RuntimeError(f"the bridge ended with status {process.returncode} before it was ready")
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
 
 
 async def _write_ledger(world: World, first: int, count: int) -> None:

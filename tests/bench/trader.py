@@ -40,7 +40,10 @@ class Trader:
                 self._done.set()
 
     async def run(self, request: dict[str, Any]) -> list[list[Any]]:
-        """Publish ``rate`` orders a second to ``venues`` in turn; return id, when published, when ended, and how."""
+        """Publish ``rate`` orders a second to ``venues`` in turn; return id, when published, when ended, and how.
+
+        They trade at once and are over; ``change`` makes other orders of them.
+        """
         sent: dict[str, int] = {}
         venues, rate, loop = cycle(request["venues"]), request["rate"], asyncio.get_running_loop()
         started, root = loop.time(), request.get("root", "vb.v1")
@@ -50,7 +53,7 @@ class Trader:
             command = {
                 "type": "submit", "command_id": command_id, "symbol": "BTC-USD", "order_type": "limit",
                 "side": "buy" if number % 2 else "sell", "quantity": "0.00001", "time_in_force": "ioc",
-                "price": "61000" if number % 2 else "59000",
+                "price": "61000" if number % 2 else "59000", **request.get("change", {}),
             }  # fmt: skip
             sent[command_id] = time.time_ns()
             await self._bus.publish(f"{root}.cmd.{next(venues)}.main.submit.{command_id}", json.dumps(command).encode())

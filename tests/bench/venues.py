@@ -69,6 +69,11 @@ class Venues:
         """Flood one simulator's subscribers."""
         return msgspec.to_builtins(await self.simulators[request.pop("simulator")].flood(**request))
 
+    async def flood_all(self, request: dict[str, Any]) -> Any:
+        """Flood the subscribers of several simulators at the same time, each as told; return the reports."""
+        floods = (self.simulators[flood.pop("simulator")].flood(**flood) for flood in request["floods"])
+        return msgspec.to_builtins(await asyncio.gather(*floods))
+
     async def subscribed(self, request: dict[str, Any]) -> int:
         """Wait until ``topics`` subscriptions stand at one simulator."""
         hub = self.simulators[request["simulator"]].hub
@@ -88,8 +93,8 @@ async def main() -> None:
     venues = Venues()
     venues.stamps.install()
     await serve(
-        {"start": venues.start, "flood": venues.flood, "tables": venues.tables, "subscribed": venues.subscribed,
-         "first_bytes": venues.first_bytes}
+        {"start": venues.start, "flood": venues.flood, "flood_all": venues.flood_all, "tables": venues.tables,
+         "subscribed": venues.subscribed, "first_bytes": venues.first_bytes}
     )  # fmt: skip
     for simulator in venues.simulators:
         await simulator.stop()

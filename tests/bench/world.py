@@ -76,7 +76,7 @@ class World:
             "log": {"level": "warning"},
             **{f"venues.{name}": table for name, table in venues.items()},
         }
-        file.write_text("\n".join(_toml(name, table) for name, table in tables.items()))
+        file.write_text("\n".join(toml(name, table) for name, table in tables.items()))
         waiting = set(venues)
         ready = asyncio.Event()
 
@@ -188,5 +188,6 @@ async def _either(ready: asyncio.Event, process: asyncio.subprocess.Process) -> 
         raise RuntimeError(f"the bridge did not become ready (status {process.returncode}, None: still running)")
 
 
-def _toml(name: str, table: dict[str, Any]) -> str:
+def toml(name: str, table: dict[str, Any]) -> str:
+    """Return one table of a configuration file."""
     return "\n".join([f"[{name}]", *(f"{key} = {msgspec.json.encode(value).decode()}" for key, value in table.items())])
