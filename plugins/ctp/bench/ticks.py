@@ -96,10 +96,11 @@ async def ticks(world: World, *, quick: bool) -> list[Row]:
             cpu, peak = cpu_seconds(bridge.pid) - cpu, bridge.peak
     missing = 1 - came["count"] / (count * len(KINDS))
     rate = came["count"] / len(KINDS) / ((came["last_ns"] - sent["started_ns"]) / 1e9)
+    note = f"{count / ((sent['ended_ns'] - sent['started_ns']) / 1e9):,.0f}/s offered"
+    note += f", {missing:.1%} conflated or dropped" if missing > 0 else ""
     return [
         Row(group=GROUP, name=f"ticks of {contracts:,} contracts → subscriber, each as quote, ticker and book",
-            value=rate, unit="ticks/s", target=15_000.0, more=True,
-            note=f"{count / ((sent['ended_ns'] - sent['started_ns']) / 1e9):,.0f}/s offered" + (f", {missing:.1%} conflated or dropped" if missing > 0 else "")),
+            value=rate, unit="ticks/s", target=15_000.0, more=True, note=note),
         Row(group=GROUP, name="CPU of the process", value=cpu / count * 1e6, unit="µs/tick"),
         Row(group=GROUP, name=f"peak, {contracts:,} contracts subscribed", value=peak, unit="MiB", target=200.0),
     ]  # fmt: skip
