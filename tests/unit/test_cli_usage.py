@@ -101,6 +101,21 @@ def test_a_wrong_configuration_ends_with_2_and_names_file_and_key(tmp_path: Path
         assert done.stdout == ""
 
 
+def test_run_and_check_take_a_part_of_the_venues(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("venuebus_btse")
+    file = tmp_path / "part.toml"
+    file.write_text('[venues.a]\nplugin = "btse"\n[venues.b]\nplugin = "nope"\n', encoding="utf-8")
+    for name in ("check", "run"):
+        with pytest.raises(SystemExit) as end:
+            main([name, str(file), "--venue", "a", "--venue", "c"])
+        assert end.value.code == 2
+        assert "part.toml: venues.c: there is no such table" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        main(["check", str(file), "--venue", "a"])
+    assert end.value.code == 0
+    assert "is valid" in capsys.readouterr().out
+
+
 def test_schemas_are_printed_as_json() -> None:
     assert json.loads(run("schema").stdout)["$defs"]["quote"]["title"] == "quote"
     document = json.loads(run("schema", "--asyncapi", "--prefix", "desk1").stdout)

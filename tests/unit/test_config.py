@@ -242,6 +242,31 @@ def test_no_venue_at_all_is_a_mistake():
             build_config(venues, SPECS)
 
 
+def test_a_part_of_the_venues_needs_neither_secrets_nor_plugins_of_the_others(tmp_path):
+    file = tmp_path / "b.toml"
+    file.write_text(
+        """
+        [venues.a]
+        plugin = "toy"
+        api_key = { file = "a.key" }
+        [venues.b]
+        plugin = "toy"
+        api_key = { env = "NEVER_SET_HERE" }
+        [venues.c]
+        plugin = "not-installed"
+        """
+    )
+    (tmp_path / "a.key").write_text("key-of-a")
+    config = load_config(file, SPECS, only=("a", "gone"))
+    assert list(config.venues) == ["a"], "one that has left the file is left out, as in any change of it"
+    assert config.files == (file, tmp_path / "a.key"), "what others' tables name is not watched"
+    assert config.tables.variables_of_others("a") == {"NEVER_SET_HERE"}
+    with pytest.raises(ConfigError, match=r"venues: there is no d among them; there are: a, b, c"):
+        load_config(file, SPECS, only=("d",))
+    with pytest.raises(ConfigError, match=r"venues\.b\.api_key.*\n.*venues\.c\.plugin"):
+        load_config(file, SPECS)
+
+
 def test_a_venue_of_a_refused_plugin_is_told_why():
     refused = [
         RefusedPlugin(name="ctp", distribution="venuebus-ctp", reason="the library 'x' is missing", claims=("ctp",))

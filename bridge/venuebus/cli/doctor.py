@@ -13,7 +13,7 @@ import structlog
 from ..doctor import examine
 from ..quiet import be_quiet_about_tls
 from ..venue import Finding
-from .check import read_config
+from .check import only_venues, read_config
 from .tables import show_table
 
 SILENT = logging.CRITICAL  # what the connection would log is among the findings
@@ -22,10 +22,11 @@ COLORS = {"error": "red", "warning": "yellow", "note": "bright_black"}
 
 @click.command(short_help="Look for what is wrong with FILE's bus, venues, secrets and disks; changes nothing.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@only_venues
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per finding.")
 @click.option("--strict", is_flag=True, help="A warning ends with 1, too.")
 @click.option("--notes/--no-notes", default=True, help="Whether to show what is only worth knowing.")
-def command(file: Path, as_json: bool, strict: bool, notes: bool) -> int:
+def command(file: Path, only: tuple[str, ...], as_json: bool, strict: bool, notes: bool) -> int:
     """Look at everything that the configuration FILE makes a bridge stand on, and say what to mend.
 
     NATS and its version, limits and clock, the streams, the permissions really granted (each is tried, harmlessly),
@@ -39,7 +40,7 @@ def command(file: Path, as_json: bool, strict: bool, notes: bool) -> int:
       venuebus doctor venuebus.toml
       venuebus doctor venuebus.toml --json | jq 'select(.severity == "error")'
     """
-    config, plugins = read_config(file)
+    config, plugins = read_config(file, only)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(SILENT))
     be_quiet_about_tls()
     found = asyncio.run(examine(config, plugins))

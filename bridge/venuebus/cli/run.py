@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,15 @@ from ..configuration.config import BridgeConfig, load_config
 from ..guard import said
 from ..observability.logs import setup_logging
 from ..plugins import Plugins
-from .check import read_config
+from .check import only_venues, read_config
 
 log = structlog.get_logger("venuebus")
 
 
 @click.command(short_help="Run the bridge that FILE configures.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def command(file: Path) -> int:
+@only_venues
+def command(file: Path, only: tuple[str, ...]) -> int:
     """Run the bridge that FILE configures, until SIGTERM or Ctrl-C.
 
     Both end it within 10 s with nothing lost: what is being sent is finished, what the venues told us is stored.
@@ -34,13 +35,16 @@ def command(file: Path) -> int:
     SIGHUP, or a change of FILE or of a file it refers to, reads the configuration again: venues that are new, gone or
     different come and go, the others notice nothing. One with mistakes is refused whole.
 
+    Several processes share the venues of one FILE when each runs its part of them with --venue.
+
     \b
-    Example:
+    Examples:
       venuebus run venuebus.toml
+      venuebus run venuebus.toml --venue btse --venue futu
     """
-    config, plugins = read_config(file)
+    config, plugins = read_config(file, only)
     collector.pace()
-    return _outlive(_run(file, config, plugins))
+    return _outlive(_run(config, plugins, reread=lambda: load_config(file, plugins.specs, plugins.refused, only)))
 
 
 def _outlive(bridge: Coroutine[Any, Any, int]) -> int:
@@ -59,9 +63,9 @@ def _outlive(bridge: Coroutine[Any, Any, int]) -> int:
                 log.error("a plugin tried to end the program from a task of its own; it goes on", error=said(error))
 
 
-async def _run(file: Path, config: BridgeConfig, plugins: Plugins) -> int:
+async def _run(config: BridgeConfig, plugins: Plugins, reread: Callable[[], BridgeConfig]) -> int:
     setup_logging(config.log.level, config.log.format)
-    bridge = Bridge(config, plugins, reread=lambda: load_config(file, plugins.specs, plugins.refused))
+    bridge = Bridge(config, plugins, reread=reread)
     stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def on_signal(status: int) -> None:

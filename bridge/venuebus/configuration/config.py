@@ -7,7 +7,7 @@ come from the environment or from files are known to `venuebus.secret.redact` be
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +87,10 @@ class BridgeConfig(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def load_config(
-    path: str | Path, specs: Mapping[str, VenueSpec[Any]], refused: Iterable[RefusedPlugin] = ()
+    path: str | Path,
+    specs: Mapping[str, VenueSpec[Any]],
+    refused: Iterable[RefusedPlugin] = (),
+    only: Collection[str] = (),
 ) -> BridgeConfig:
     """Return the configuration in ``path``, complete and checked; nothing is connected to.
 
@@ -95,6 +98,8 @@ def load_config(
         path: the TOML file; relative paths in it start from its folder.
         specs: the kinds of venue there are, by name (`venuebus.plugins.Plugins.specs`).
         refused: plugins that could not be used, so that a venue of theirs is told why.
+        only: the venues whose tables are read, as many of them as are there; empty: all. Of the others neither
+            secrets nor plugins need to be here.
 
     Raises:
         ConfigError: with one line for every mistake.
@@ -109,7 +114,7 @@ def load_config(
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
-    config = build_config(data, specs, refused, source=str(path), folder=path.parent)
+    config = build_config(data, specs, refused, source=str(path), folder=path.parent, only=only)
     return msgspec.structs.replace(config, files=(path, *config.files))
 
 
@@ -120,6 +125,7 @@ def build_config(
     *,
     source: str = "the configuration",
     folder: Path | None = None,
+    only: Collection[str] = (),
 ) -> BridgeConfig:
     """Return the configuration in ``data``, as `load_config` does for a file.
 
@@ -133,7 +139,7 @@ def build_config(
             reader.mistake(key, f"unknown key{did_you_mean(key, (*tables, 'venues'))}")
     _remember_passwords(data)
     built: dict[str, Any] = {key: reader.struct(kind, data.get(key, {}), key) for key, kind in tables.items()}
-    venues = _venues(reader, data.get("venues", {}), specs, list(refused))
+    venues = _venues(reader, data.get("venues", {}), specs, list(refused), only)
     http = built["http"]
     for name, venue in venues.items():
         if http is not None and not http.listen and specs[venue.plugin].capabilities.inbound_only:
@@ -146,13 +152,20 @@ def build_config(
 
 
 def _venues(
-    reader: TableReader, tables: object, specs: Mapping[str, VenueSpec[Any]], refused: list[RefusedPlugin]
+    reader: TableReader,
+    tables: object,
+    specs: Mapping[str, VenueSpec[Any]],
+    refused: list[RefusedPlugin],
+    only: Collection[str],
 ) -> dict[str, VenueConfig]:
     if not isinstance(tables, Mapping) or not tables:
         reader.mistake("venues", "expected at least one table [venues.<name>]")
         return {}
+    wanted = {name: table for name, table in tables.items() if not only or name in only}
+    if not wanted:
+        reader.mistake("venues", f"there is no {', '.join(only)} among them; there are: {', '.join(tables)}")
     found: dict[str, VenueConfig] = {}
-    for name, table in tables.items():
+    for name, table in wanted.items():
         path = f"venues.{name}"
         if not NAME.match(name):
             reader.mistake(path, f"the name {name!r} must be 1 to 64 of A-Z a-z 0-9 _ -")
