@@ -80,6 +80,10 @@ $(VENV)/peers/%/.done: tests/bench/peers/%.txt | $(BIN)/python
 	@$(@D)/bin/python -m pip --disable-pip-version-check install -q $(if $(filter vnpy-btse,$*),--no-deps) -r $<
 	@touch $@
 
+.PHONY: bench-soak
+bench-soak: $(VENV)/.dev ## Ten minutes of 5,000 messages a second: memory must stay flat, nothing may be lost
+	@$(BIN)/python -m tests.bench.soak $(ARGS)
+
 .PHONY: conformance
 conformance: $(VENV)/.dev ## Hold every plugin to the contract, and write the reports that they ship
 	@$(BIN)/pytest plugins/*/tests/test_*_contract.py --venuebus-report package $(ARGS)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nats.errors
 
-from . import isolation, market, memory, micro, orders, start
+from . import bus, isolation, market, memory, micro, orders, scale, soak, start
 from .child import ROOT
 from .peers import feeds as peers
 from .peers import nats_py
@@ -32,6 +32,9 @@ PARTS: dict[str, Measure] = {
     "start": start.times,
     "start-embedded": start.embedded,
     "isolation": isolation.costs,
+    "scale": scale.processes,
+    "soak": soak.short,
+    "bus": bus.rates,
     "micro": micro.calls,
     "nats-py": nats_py.outbox,
     "cryptofeed": peers.cryptofeed,

@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -69,6 +69,18 @@ class World:
     @contextlib.asynccontextmanager
     async def bridge(self, venues: dict[str, dict[str, Any]], **bus: Any) -> AsyncIterator[Bridge]:
         """Run ``venuebus run`` with these venues; returns when all of them are ready."""
+        async with self.bridges(venues, [()], **bus) as [bridge]:
+            yield bridge
+
+    @contextlib.asynccontextmanager
+    async def bridges(
+        self, venues: dict[str, dict[str, Any]], parts: Sequence[Sequence[str]], **bus: Any
+    ) -> AsyncIterator[list[Bridge]]:
+        """Run ``venuebus run`` on one file with these venues, a process per part; returns when all are ready.
+
+        Args:
+            parts: the names that each process is given as ``--venue``; none: all of the file.
+        """
         file = self.folder / f"bridge-{time.monotonic_ns()}.toml"
         tables = {
             "bus": {"servers": [self.server.url], "spool_dir": str(self.folder / "spool"), **bus},
@@ -90,22 +102,18 @@ class World:
         # A request is a barrier; nats-py's own flush is not.
         await self.bus.request("$JS.API.INFO", b"")
         started = time.perf_counter()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "venuebus", "run", str(file), stdin=asyncio.subprocess.DEVNULL
-        )
+        processes: list[asyncio.subprocess.Process] = []
         try:
-            await _either(ready, process)
+            for part in parts:
+                picked = [argument for name in part for argument in ("--venue", name)]
+                command = [sys.executable, "-m", "venuebus", "run", str(file), *picked]
+                processes.append(await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL))
+            await _either(ready, processes)
             seconds = time.perf_counter() - started
             await subscription.unsubscribe()
-            yield Bridge(process, seconds)
+            yield [Bridge(process, seconds) for process in processes]
         finally:
-            if process.returncode is None:
-                process.terminate()
-                try:
-                    await asyncio.wait_for(process.wait(), 15)
-                except TimeoutError:
-                    process.kill()
-                    await process.wait()
+            await asyncio.gather(*(_end(process) for process in processes))
 
     @contextlib.asynccontextmanager
     async def relay(self, feeds: list[tuple[str, str, str]]) -> AsyncIterator[int]:
@@ -177,15 +185,26 @@ def cpu_seconds(pid: int) -> float:
     return float(times.user + times.system)
 
 
-async def _either(ready: asyncio.Event, process: asyncio.subprocess.Process) -> None:
-    waits = {asyncio.ensure_future(ready.wait()), asyncio.ensure_future(process.wait())}
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 15)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def _either(ready: asyncio.Event, processes: list[asyncio.subprocess.Process]) -> None:
+    waits = {asyncio.ensure_future(ready.wait()), *(asyncio.ensure_future(process.wait()) for process in processes)}
     try:
         await asyncio.wait(waits, timeout=READY_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for wait in waits:
             wait.cancel()
     if not ready.is_set():
-        raise RuntimeError(f"the bridge did not become ready (status {process.returncode}, None: still running)")
+        status = [process.returncode for process in processes]
+        raise RuntimeError(f"the bridge did not become ready (status {status}, None: still running)")
 
 
 def toml(name: str, table: dict[str, Any]) -> str:

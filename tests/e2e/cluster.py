@@ -105,7 +105,7 @@ class Cluster:
     async def _connect(self) -> bool:
         try:
             self._client = await nats.connect(
-                self.urls, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=_ignore, allow_reconnect=True,  # type: ignore[arg-type]
+                self.urls, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=_ignore, allow_reconnect=True,
             )  # fmt: skip
         except (nats.errors.Error, OSError):
             return False
