@@ -6,11 +6,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
 import nats
 from nats.aio.client import Client
-from venuebus.bus.pieces import publish_all
+from venuebus.bus.pieces import Address, publish_all
 
 from tests.e2e.cluster import Cluster
 
@@ -22,12 +21,6 @@ GROUP = "NATS alone, messages of 256 bytes"
 DATA = b"x" * 256
 PIECE = 256  # messages handed over at once, and acknowledgements waited for together
 TURNS = 3
-
-
-class Subject(NamedTuple):
-    """Where messages go."""
-
-    subject: str
 
 
 async def rates(world: World, *, quick: bool) -> list[Row]:
@@ -45,7 +38,7 @@ async def rates(world: World, *, quick: bool) -> list[Row]:
 
 async def _core(bus: Client, counter: Child, count: int) -> float:
     await counter.ask("watch", subject="bench.core")
-    piece = [(Subject("bench.core"), DATA)] * PIECE
+    piece = [(Address("bench.core"), DATA)] * PIECE
     started = time.time_ns()
     for _ in range(count // PIECE):
         await publish_all(bus, piece)

@@ -18,7 +18,7 @@ from venuebus_schemas import Order, OrderStatus, OrderType, Result, ResultStatus
 
 from .orders import FAST
 from .report import Row, median
-from .world import World, toml
+from .world import World
 
 VENUE, ACCOUNT = "desk0", "main"
 GROUP = "Start, from process to ready"
@@ -69,10 +69,7 @@ async def _until_ready(world: World, venues: dict[str, dict[str, Any]]) -> float
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     bus = {"servers": "embedded", "store_dir": str(world.folder / f"own-{port}"), "spool_dir": str(world.folder)}
-    tables = {"bus": bus, "http": {"listen": f"127.0.0.1:{port}"}, "log": {"level": "warning"}}
-    tables |= {f"venues.{name}": table for name, table in venues.items()}
-    file = world.folder / f"embedded-{port}.toml"
-    file.write_text("\n".join(toml(name, table) for name, table in tables.items()))
+    file = world.configuration(venues, bus=bus, listen=f"127.0.0.1:{port}")
     started = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "venuebus", "run", str(file), stdin=asyncio.subprocess.DEVNULL,

@@ -66,29 +66,44 @@ class World:
         finally:
             await child.stop()
 
+    def configuration(
+        self, venues: dict[str, dict[str, Any]], *, bus: dict[str, Any], listen: str = "127.0.0.1:0"
+    ) -> Path:
+        """Write a file for ``venuebus run``; return its path."""
+        file = self.folder / f"bridge-{time.monotonic_ns()}.toml"
+        tables = {
+            "bus": bus,
+            "http": {"listen": listen},
+            "log": {"level": "warning"},
+            **{f"venues.{name}": table for name, table in venues.items()},
+        }
+        file.write_text("\n".join(_toml(name, table) for name, table in tables.items()))
+        return file
+
     @contextlib.asynccontextmanager
-    async def bridge(self, venues: dict[str, dict[str, Any]], **bus: Any) -> AsyncIterator[Bridge]:
+    async def bridge(
+        self, venues: dict[str, dict[str, Any]], *, listen: str = "127.0.0.1:0", **bus: Any
+    ) -> AsyncIterator[Bridge]:
         """Run ``venuebus run`` with these venues; returns when all of them are ready."""
-        async with self.bridges(venues, [()], **bus) as [bridge]:
+        async with self.bridges(venues, [()], listen=listen, **bus) as [bridge]:
             yield bridge
 
     @contextlib.asynccontextmanager
     async def bridges(
-        self, venues: dict[str, dict[str, Any]], parts: Sequence[Sequence[str]], **bus: Any
+        self,
+        venues: dict[str, dict[str, Any]],
+        parts: Sequence[Sequence[str]],
+        *,
+        listen: str = "127.0.0.1:0",
+        **bus: Any,
     ) -> AsyncIterator[list[Bridge]]:
         """Run ``venuebus run`` on one file with these venues, a process per part; returns when all are ready.
 
         Args:
             parts: the names that each process is given as ``--venue``; none: all of the file.
         """
-        file = self.folder / f"bridge-{time.monotonic_ns()}.toml"
-        tables = {
-            "bus": {"servers": [self.server.url], "spool_dir": str(self.folder / "spool"), **bus},
-            "http": {"listen": "127.0.0.1:0"},
-            "log": {"level": "warning"},
-            **{f"venues.{name}": table for name, table in venues.items()},
-        }
-        file.write_text("\n".join(toml(name, table) for name, table in tables.items()))
+        bus = {"servers": [self.server.url], "spool_dir": str(self.folder / "spool"), **bus}
+        file = self.configuration(venues, bus=bus, listen=listen)
         waiting = set(venues)
         ready = asyncio.Event()
 
@@ -207,6 +222,5 @@ async def _either(ready: asyncio.Event, processes: list[asyncio.subprocess.Proce
         raise RuntimeError(f"the bridge did not become ready (status {status}, None: still running)")
 
 
-def toml(name: str, table: dict[str, Any]) -> str:
-    """Return one table of a configuration file."""
+def _toml(name: str, table: dict[str, Any]) -> str:
     return "\n".join([f"[{name}]", *(f"{key} = {msgspec.json.encode(value).decode()}" for key, value in table.items())])
