@@ -327,9 +327,14 @@ def book_message(**changes: Any) -> Any:
     return message
 
 
+READ = {"UpdateOrderBook.S2C": quote_pb2.BookLevels.S2C, "UpdateTicker.S2C": quote_pb2.TickerPush.S2C,
+        "UpdateKL.S2C": quote_pb2.BarPush.S2C, "BasicQot": quote_pb2.QuotePush.BasicQot}  # fmt: skip
+
+
 def as_read(message: Any) -> Any:
-    """Return a book as the session reads it: with its levels still bytes."""
-    return quote_pb2.BookLevels.S2C.FromString(message.SerializePartialToString())
+    """Return a message as the session reads it: with what repeats still bytes."""
+    name = message.DESCRIPTOR.full_name.removeprefix("venuebus.futu.")
+    return READ[name].FromString(message.SerializePartialToString())
 
 
 def test_a_book_is_whole_and_its_top_a_quote() -> None:
@@ -390,12 +395,12 @@ def tick(**changes: Any) -> Any:
 
 
 def test_a_tick_is_a_trade() -> None:
-    (trade,), skipped = convert_market.trades(tick(), 9, regular_only=True)
+    (trade,), skipped = convert_market.trades(as_read(tick()), 9, regular_only=True)
     assert (trade.symbol, trade.price, trade.size, trade.aggressor, trade.trade_id) == (
         "HK.00700", "480.2", "100", Side.BUY, "7001",
     )  # fmt: skip
     assert (trade.ts_venue, skipped) == (1631522700_604_000_000, 0)
-    assert convert_market.trades(tick(dir=3), 9, regular_only=True)[0][0].aggressor is None
+    assert convert_market.trades(as_read(tick(dir=3)), 9, regular_only=True)[0][0].aggressor is None
 
 
 @pytest.mark.parametrize(
@@ -405,8 +410,8 @@ def test_a_tick_is_a_trade() -> None:
 def test_prints_that_are_not_the_markets_price_can_be_left_out(
     changes: dict[str, int], regular: int, all_of_them: int
 ) -> None:
-    assert len(convert_market.trades(tick(**changes), 9, regular_only=True)[0]) == regular
-    assert len(convert_market.trades(tick(**changes), 9, regular_only=False)[0]) == all_of_them
+    assert len(convert_market.trades(as_read(tick(**changes)), 9, regular_only=True)[0]) == regular
+    assert len(convert_market.trades(as_read(tick(**changes)), 9, regular_only=False)[0]) == all_of_them
 
 
 def quote_message(**changes: Any) -> Any:
@@ -421,7 +426,7 @@ def quote_message(**changes: Any) -> Any:
 
 
 def test_prices_of_a_day_that_has_not_begun_are_absent() -> None:
-    ticker = convert_market.ticker(quote_message(secStatus=1), 9)
+    ticker = convert_market.ticker(as_read(quote_message(secStatus=1)), 9)
     assert (ticker.last, ticker.open, ticker.high, ticker.prev_close) == ("480", None, None, "479")
     assert (ticker.volume, ticker.status, ticker.ts_venue) == ("0", "normal", 1631522700_000_000_000)
 
@@ -430,7 +435,7 @@ def test_a_futures_ticker_tells_open_interest_and_settlement() -> None:
     message = quote_message(isSuspended=True)
     message.futureExData.lastSettlePrice, message.futureExData.position = 23490.0, 1234
     message.futureExData.positionChange = -5
-    ticker = convert_market.ticker(message, 9)
+    ticker = convert_market.ticker(as_read(message), 9)
     assert (ticker.open_interest, ticker.settlement, ticker.status) == ("1234", "23490", "suspended")
 
 
@@ -443,13 +448,13 @@ def test_bars_are_told_by_their_type_and_only_the_newest_may_change() -> None:
             volume=7, turnover=14.0,
         )  # fmt: skip
     message.klList.add(time="2021-09-13 10:10:00", isBlank=True)
-    first, second = convert_market.bars(message, 9)
+    first, second = convert_market.bars(as_read(message), 9)
     assert (first.symbol, first.interval, first.final, second.final) == ("US.AAPL", "5m", True, False)
     assert (first.open, first.high, first.low, first.close, first.volume) == ("1", "3", "0.5", "2", "7")
     assert first.ts_open == 1631541600_000_000_000
     message.klType = 99
     with pytest.raises(ValueError, match="99"):
-        convert_market.bars(message, 9)
+        convert_market.bars(as_read(message), 9)
 
 
 def test_an_option_is_an_instrument_with_strike_right_and_underlying() -> None:

@@ -7,21 +7,51 @@ told beside the truncated integer, it wins.
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from google.protobuf.message import DecodeError
 from venuebus_schemas import Bar, Book, Instrument, InstrumentKind, Level, Quote, Right, Side, Ticker, Trade
 
-from . import names
-from .doubles import text
-from .pb import quote_pb2
+from . import messages, names
+from .doubles import spell, text
+from .pb import common_pb2, quote_pb2
 from .symbols import ZONES, quoted, word
 from .times import epoch_ns, local_ns
 
-_REALTIME, _AFTER_OUTAGE = 1, 2
+_NEW_TRADES = frozenset({0, 1, 2})  # PushDataType: absent, realtime, back-filled after an outage
+_BUY, _SELL = Side.BUY, Side.SELL
 _ODD_BOOK = 1
+_ABSENT = float("-inf")  # what our messages for reading give for a number that OpenD did not send
 _NO_LEVEL = (None, None)
-_LEVELS: dict[bytes, Level] = {}  # a level's bytes → the level: reading one costs ten times as much as finding it
-_MOST_LEVELS = 65_536  # some 15 MiB
+_MOST = 65_536  # levels (some 15 MiB), securities; emptied whole when full, as in `doubles`
+
+
+class _Levels(dict[bytes, Level]):
+    """Levels of books by their bytes: reading one costs ten times as much as finding it."""
+
+    def __missing__(self, raw: bytes) -> Level:
+        level = _parsed(quote_pb2.OrderBook, raw, "a level of the book")
+        told = text(level.price), text(level.hpVolume) if level.HasField("hpVolume") else str(level.volume)
+        if len(self) >= _MOST:
+            self.clear()
+        self[raw] = told
+        return told
+
+
+class _Securities(dict[bytes, tuple[str, ZoneInfo]]):
+    """Symbols of securities by their bytes, with the zone of their local times."""
+
+    def __missing__(self, raw: bytes) -> tuple[str, ZoneInfo]:
+        security: Any = _parsed(common_pb2.Security, raw, "the security")
+        symbol = quoted(security.market, security.code)
+        if len(self) >= _MOST:
+            self.clear()
+        told = self[raw] = symbol, ZONES[symbol.partition(".")[0]]
+        return told
+
+
+_level = _Levels().__getitem__
+_security = _Securities().__getitem__
 
 
 def book(s2c: Any, ts_recv: int, symbol: str | None = None) -> Book | None:
@@ -76,26 +106,28 @@ def trades(s2c: Any, ts_recv: int, *, regular_only: bool) -> tuple[list[Trade], 
     whose price is not the market's (odd lots, averages, late and derivative ones).
 
     Raises:
-        ValueError: a number is NaN or infinite, or the market is not known.
+        ValueError: a number is NaN or infinite, a field is missing, or the market is not known.
     """
-    symbol = quoted(s2c.security.market, s2c.security.code)
-    zone = ZONES[symbol.partition(".")[0]]
+    symbol, zone = _security(s2c.security)
     found: list[Trade] = []
     skipped = 0
     for t in s2c.tickerList:
-        if t.pushDataType not in (0, _REALTIME, _AFTER_OUTAGE) or (regular_only and t.type in names.IRREGULAR_PRINTS):
+        time, sequence, direction, price, volume = t.time, t.sequence, t.dir, t.price, t.volume
+        if not (time and sequence and direction and price and volume and t.turnover):
+            messages.require(t)
+        if t.pushDataType not in _NEW_TRADES or (regular_only and t.type in names.IRREGULAR_PRINTS):
             skipped += 1
             continue
-        ts_venue = epoch_ns(t.timestamp)
+        ts_venue, exact = epoch_ns(t.timestamp), t.hpVolume
         found.append(
             Trade(
                 symbol=symbol,
                 ts_recv=ts_recv,
-                ts_venue=local_ns(t.time, zone) if ts_venue is None else ts_venue,
-                price=text(t.price),
-                size=text(t.hpVolume) if t.HasField("hpVolume") else str(t.volume),
-                aggressor=Side.BUY if t.dir == 1 else Side.SELL if t.dir == 2 else None,
-                trade_id=str(t.sequence),
+                ts_venue=local_ns(time, zone) if ts_venue is None else ts_venue,
+                price=text(price),
+                size=str(volume) if exact == _ABSENT else text(exact),
+                aggressor=_BUY if direction == 1 else _SELL if direction == 2 else None,
+                trade_id=str(sequence),
             )
         )
     return found, skipped
@@ -105,29 +137,36 @@ def ticker(q: Any, ts_recv: int) -> Ticker:
     """Return the statistics of the day.
 
     Raises:
-        ValueError: a number is NaN or infinite, or the market is not known.
+        ValueError: a number is NaN or infinite, a field is missing, or the market is not known.
     """
-    symbol = quoted(q.security.market, q.security.code)
-    ts_venue = epoch_ns(q.updateTimestamp)
-    future = q.futureExData if q.HasField("futureExData") else None
-    option = q.optionExData if q.HasField("optionExData") else None
-    status = names.SECURITY_STATUSES.get(q.secStatus) or (str(q.secStatus) if q.secStatus else None)
-    return Ticker(
+    symbol, zone = _security(q.security)
+    last, first, high, low, before = q.curPrice, q.openPrice, q.highPrice, q.lowPrice, q.lastClosePrice
+    volume, turnover, suspended, updated = q.volume, q.turnover, q.isSuspended, q.updateTime
+    if suspended or not (
+        last and first and high and low and before and volume and turnover and updated
+        and q.listTime and q.priceSpread and q.turnoverRate and q.amplitude
+    ):  # fmt: skip
+        messages.require(q)
+    exact, number, told = q.hpVolume, q.secStatus, epoch_ns(q.updateTimestamp)
+    statistics = Ticker(
         symbol=symbol,
         ts_recv=ts_recv,
-        ts_venue=local_ns(q.updateTime, ZONES[symbol.partition(".")[0]]) if ts_venue is None else ts_venue,
-        last=_price(q.curPrice),
-        open=_price(q.openPrice),
-        high=_price(q.highPrice),
-        low=_price(q.lowPrice),
-        prev_close=_price(q.lastClosePrice),
-        volume=text(q.hpVolume) if q.HasField("hpVolume") else str(q.volume),
-        turnover=text(q.turnover),
-        open_interest=str(future.position) if future else str(option.openInterest) if option else None,
-        settlement=_price(future.lastSettlePrice) if future else None,
-        status="suspended" if q.isSuspended else status,
-        extra=_more(q, option),
+        ts_venue=local_ns(updated, zone) if told is None else told,
+        last=text(last) if last else None,
+        open=text(first) if first else None,
+        high=text(high) if high else None,
+        low=text(low) if low else None,
+        prev_close=text(before) if before else None,
+        volume=str(volume) if exact == _ABSENT else spell(exact),
+        turnover=spell(turnover),
+        status="suspended" if suspended else names.SECURITY_STATUSES.get(number) or (str(number) if number else None),
+        extra=_more(q),
     )
+    if derivative := q.optionExData:
+        _add_option(statistics, derivative)
+    if derivative := q.futureExData:
+        _add_future(statistics, derivative)
+    return statistics
 
 
 def bars(s2c: Any, ts_recv: int) -> list[Bar]:
@@ -136,35 +175,41 @@ def bars(s2c: Any, ts_recv: int) -> list[Bar]:
     ``ts_open`` is the bar's own label, as OpenD tells it.
 
     Raises:
-        ValueError: a number is NaN or infinite, market, interval or a bar's time are not known.
+        ValueError: a number is NaN or infinite, a field is missing, market, interval or a bar's time are not known.
     """
-    symbol = quoted(s2c.security.market, s2c.security.code)
+    symbol, zone = _security(s2c.security)
+    if s2c.rehabType < 0:
+        messages.require(s2c)
     interval = names.BAR_INTERVALS.get(s2c.klType)
     if interval is None:
         raise ValueError(f"bar type {s2c.klType} is not known")
-    zone = ZONES[symbol.partition(".")[0]]
     found = []
     for k in s2c.klList:
-        if k.isBlank:
+        time, blank = k.time, k.isBlank
+        if blank or not time:
+            messages.require(k)
+        if blank:
             continue
         at = epoch_ns(k.timestamp)
-        at = local_ns(k.time, zone) if at is None else at
+        at = local_ns(time, zone) if at is None else at
         if at is None:
-            raise ValueError(f"bar of {symbol} without a time that can be told: {k.time!r}")
-        if not all(map(k.HasField, ("openPrice", "highPrice", "lowPrice", "closePrice"))):
-            raise ValueError(f"bar of {symbol} at {k.time} without prices")
+            raise ValueError(f"bar of {symbol} without a time that can be told: {time!r}")
+        first, high, low, last = k.openPrice, k.highPrice, k.lowPrice, k.closePrice
+        if _ABSENT in (first, high, low, last):
+            raise ValueError(f"bar of {symbol} at {time} without prices")
+        turnover, exact = k.turnover, k.hpVolume
         found.append(
             Bar(
                 symbol=symbol,
                 ts_recv=ts_recv,
                 interval=interval,
                 ts_open=at,
-                open=text(k.openPrice),
-                high=text(k.highPrice),
-                low=text(k.lowPrice),
-                close=text(k.closePrice),
-                volume=text(k.hpVolume) if k.HasField("hpVolume") else str(k.volume),
-                turnover=text(k.turnover) if k.HasField("turnover") else None,
+                open=text(first),
+                high=text(high),
+                low=text(low),
+                close=text(last),
+                volume=str(k.volume) if exact == _ABSENT else spell(exact),
+                turnover=None if turnover == _ABSENT else spell(turnover),
                 final=True,
             )
         )
@@ -212,51 +257,51 @@ def symbol_of(s2c: Any) -> str:
     """Return the symbol that a push is about.
 
     Raises:
-        ValueError: the market is not known.
+        ValueError: the market is not known, or no security is told.
     """
-    security = s2c.security
-    return quoted(security.market, security.code)
+    return _security(s2c.security)[0]
 
 
 def _side(raws: Any) -> list[Level]:
-    levels: list[Any] = list(map(_LEVELS.get, raws))
-    # Books repeat most of their levels, and a map asks for them without a call each.
-    return [_level(raw) for raw in raws] if None in levels else levels
+    # A list first: protobuf's own container makes every step of an iteration a look-up, half a side's cost in all.
+    return list(map(_level, raws[:]))
 
 
-def _level(raw: bytes) -> Level:
-    known = _LEVELS.get(raw)
-    return known if known is not None else _read_level(raw)
-
-
-def _read_level(raw: bytes) -> Level:
+def _parsed(kind: Any, raw: bytes, what: str) -> Any:
     try:
-        level: Any = quote_pb2.OrderBook.FromString(raw)
+        message = kind.FromString(raw)
     except DecodeError as error:
-        raise ValueError(f"a level of the book: {error}") from error
-    if not level.IsInitialized():
-        raise ValueError(f"a level of the book lacks {', '.join(level.FindInitializationErrors())}")
-    told = (text(level.price), text(level.hpVolume) if level.HasField("hpVolume") else str(level.volume))
-    if len(_LEVELS) >= _MOST_LEVELS:
-        _LEVELS.clear()
-    _LEVELS[raw] = told
-    return told
+        raise ValueError(f"{what}: {error}") from error
+    if not message.IsInitialized():
+        raise ValueError(f"{what} lacks {', '.join(message.FindInitializationErrors())}")
+    return message
 
 
 def _newest(s2c: Any) -> int | None:
     return epoch_ns(max(s2c.svrRecvTimeBidTimestamp, s2c.svrRecvTimeAskTimestamp))
 
 
-def _price(value: float) -> str | None:
-    return text(value) if value else None
-
-
-def _more(q: Any, option: Any) -> dict[str, str] | None:
-    extra = {"name": word(q.name)} if q.name else {}
-    for field in ("preMarket", "afterMarket", "overnight"):
-        if q.HasField(field) and getattr(q, field).HasField("price"):
-            extra[field] = text(getattr(q, field).price)
-    if option is not None:
-        for field in ("impliedVolatility", "delta", "gamma", "vega", "theta", "rho", "strikePrice"):
-            extra[field] = text(getattr(option, field))
+def _more(q: Any) -> dict[str, str] | None:
+    name = q.name
+    extra = {"name": word(name)} if name else {}
+    for field, raw in (("preMarket", q.preMarket), ("afterMarket", q.afterMarket), ("overnight", q.overnight)):
+        if raw:
+            session = _parsed(quote_pb2.PreAfterMarketData, raw, field)
+            if session.HasField("price"):
+                extra[field] = text(session.price)
     return extra or None
+
+
+def _add_option(statistics: Ticker, raw: bytes) -> None:
+    option = _parsed(quote_pb2.OptionBasicQotExData, raw, "optionExData")
+    statistics.open_interest = str(option.openInterest)
+    statistics.extra = extra = statistics.extra or {}
+    for field in ("impliedVolatility", "delta", "gamma", "vega", "theta", "rho", "strikePrice"):
+        extra[field] = text(getattr(option, field))
+
+
+def _add_future(statistics: Ticker, raw: bytes) -> None:
+    future = _parsed(quote_pb2.FutureBasicQotExData, raw, "futureExData")
+    statistics.open_interest, statistics.settlement = str(future.position), None
+    if future.lastSettlePrice:
+        statistics.settlement = text(future.lastSettlePrice)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from venuebus_schemas import FINAL_STATUSES, Fill, Order, OrderStatus, OrderType, Side
 
-from . import names, refusals
+from . import messages, names, refusals
 from .doubles import rest, text
 from .symbols import FUTURES_MARKETS, ZONES, traded, word
 from .times import HONG_KONG, epoch_ns, local_ns
@@ -25,7 +25,10 @@ Known = Callable[[str], Order | None]
 _FILLED, _PARTIALLY_FILLED = OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED
 _REJECTED, _CANCELED = OrderStatus.REJECTED, OrderStatus.CANCELED
 _UNKNOWN_STATUS, _UNKNOWN_TYPE, _UNKNOWN_SIDE = OrderStatus.UNKNOWN, OrderType.UNKNOWN, Side.UNKNOWN
-_UNITED_STATES, _GTD = 2, 3
+_UNITED_STATES, _GTD, _SELL = 2, 3, names.SELL
+_ABSENT = float("-inf")  # what our messages give for a number that OpenD did not send
+_is_ours = OURS.match
+_FINAL = tuple(FINAL_STATUSES)  # in a tuple it is found by identity; a set asks each time for a hash made in Python
 _STATUSES = names.STATUSES
 _SIDES = names.SIDES
 _ORDER_TYPES = names.ORDER_TYPES
@@ -58,6 +61,13 @@ def order(o: Any, header: Any, book: Book, ts_recv: int, known: Known | None = N
         ValueError: a number is NaN or infinite, a time is none, or what is traded cannot be told.
     """
     order_id, order_id_ex, remark, error, name = o.orderID, o.orderIDEx, o.remark, o.lastErrMsg, o.name
+    side, kind, number, code, amount = o.trdSide, o.orderType, o.orderStatus, o.code, o.qty
+    updated_text, created_text = o.updateTime, o.createTime
+    if not (
+        order_id and order_id_ex and side and kind and number and code and name and amount and updated_text
+        and created_text
+    ):  # fmt: skip
+        messages.require(o)
     if not type(order_id_ex) is type(remark) is type(error) is type(name) is str:
         raise Untellable(f"order {order_id}: a text that is no UTF-8")  # protobuf hands it out as bytes
     venue_order_id = str(order_id) if order_id else order_id_ex
@@ -66,59 +76,55 @@ def order(o: Any, header: Any, book: Book, ts_recv: int, known: Known | None = N
     ids = {"orderID": venue_order_id} if order_id else {}
     if order_id_ex:
         ids["orderIDEx"] = order_id_ex
-    section, kind, number = o.secMarket, o.orderType, o.orderStatus
+    section, fill_quantity = o.secMarket, o.fillQty
     # The order's own market beats the header's: a unified account's header names any of its markets.
-    symbol = traded(section, 0 if section else o.trdMarket or header.trdMarket, o.code)
-    fill_quantity = o.fillQty
-    told = fill_quantity != 0.0 or o.HasField("fillQty")  # asking for presence is slow, so only of what reads as 0
+    symbol = traded(section, 0 if section else o.trdMarket or header.trdMarket, code)
     before = None
-    if symbol is None or not told:
+    if symbol is None or fill_quantity == _ABSENT:
         before = known(venue_order_id) if known is not None else None
         if symbol is None:
             if before is None:
-                raise Untellable(f"order {venue_order_id}: market {header.trdMarket} does not tell what {o.code} is")
+                raise Untellable(f"order {venue_order_id}: market {header.trdMarket} does not tell what {code} is")
             symbol = before.symbol
     status = _STATUSES.get(number, _UNKNOWN_STATUS)
-    amount = o.qty
     quantity = text(amount) if amount else None  # orders by amount carry no quantity; 0 is not one
-    filled = text(fill_quantity) if told else _filled(status, quantity, before, venue_order_id)
+    filled = _filled(status, quantity, before, venue_order_id) if fill_quantity == _ABSENT else text(fill_quantity)
     if filled != "0" and (status is _REJECTED or status is _CANCELED):
         # "Failed" and "Deleted" say nothing of what was filled before.
         status = _FILLED if filled == quantity else _CANCELED
-    ours = remark != "" and OURS.match(remark) is not None
-    price, average = o.price, o.fillAvgPrice
     updated, created = epoch_ns(o.updateTimestamp), epoch_ns(o.createTimestamp)
     if updated is None or created is None:
         zone = book.zone or ZONES.get(symbol.partition(".")[0], HONG_KONG)
-        updated = local_ns(o.updateTime, zone) if updated is None else updated
-        created = local_ns(o.createTime, zone) if created is None else created
-    tif = o.timeInForce
-    # What few pushes have is set afterwards: each keyword costs 0.1 µs here.
+        updated = local_ns(updated_text, zone) if updated is None else updated
+        created = local_ns(created_text, zone) if created is None else created
+    price, tif = o.price, o.timeInForce
+    # 15 keywords and not one more: CPython makes a dict of more of them first, which doubles the cost of the call.
     told_order = Order(
         account=book.alias,
         ts_recv=ts_recv,
         ts_venue=updated,
         symbol=symbol,
-        side=_SIDES.get(o.trdSide, _UNKNOWN_SIDE),
+        side=_SIDES.get(side, _UNKNOWN_SIDE),
         order_type=_ORDER_TYPES.get(kind, _UNKNOWN_TYPE),
         status=status,
         quantity=quantity,
         filled_quantity=filled,
-        leaves_quantity="0" if status in FINAL_STATUSES else None if quantity is None else rest(quantity, filled),
-        price=text(price) if kind in _PRICED and (price or o.HasField("price")) else None,
-        time_in_force=_TIMES_IN_FORCE.get(tif) if tif or o.HasField("timeInForce") else None,
+        leaves_quantity="0" if status in _FINAL else None if quantity is None else rest(quantity, filled),
+        price=text(price) if kind in _PRICED and price != _ABSENT else None,
+        time_in_force=_TIMES_IN_FORCE.get(tif),
         venue_order_id=venue_order_id,
         venue_order_ids=ids,
         venue_status=_STATUS_NAMES.get(number) or str(number),
-        ts_created=created,
-        extra=_extra(o, name, kind, section, tif, "" if ours else remark),
     )
-    if ours:
+    told_order.ts_created = created
+    if remark and _is_ours(remark):
         told_order.client_order_id = remark
-    if filled != "0" and (average or o.HasField("fillAvgPrice")):
+        remark = ""
+    told_order.extra = _extra(o, side, name, kind, section, tif, remark)
+    if filled != "0" and (average := o.fillAvgPrice) != _ABSENT:
         told_order.avg_fill_price = text(average)
-    if kind in _TRIGGERED and o.HasField("auxPrice"):
-        told_order.trigger_price = text(o.auxPrice)
+    if kind in _TRIGGERED and (trigger := o.auxPrice) != _ABSENT:
+        told_order.trigger_price = text(trigger)
     if error:
         told_order.text = error
         if status is _REJECTED:
@@ -188,7 +194,7 @@ def _filled(status: OrderStatus, quantity: str | None, before: Order | None, ord
     return "0"
 
 
-def _extra(o: Any, name: str, kind: int, section: int, tif: int, remark: str) -> dict[str, str] | None:
+def _extra(o: Any, side: int, name: str, kind: int, section: int, tif: int, remark: str) -> dict[str, str] | None:
     extra: dict[str, str] = {}
     if name:
         extra["name"] = name
@@ -200,8 +206,8 @@ def _extra(o: Any, name: str, kind: int, section: int, tif: int, remark: str) ->
         extra["orderType"] = names.ORDER_TYPE_NAMES.get(kind) or str(kind)
         if kind in names.TRAILING:
             _trail(o, extra)
-    if o.trdSide > names.SELL:
-        extra["trdSide"] = names.SIDE_NAMES.get(o.trdSide) or str(o.trdSide)
+    if side > _SELL:
+        extra["trdSide"] = names.SIDE_NAMES.get(side) or str(side)
     if o.fillOutsideRTH:
         extra["fillOutsideRTH"] = "true"
     if section == _UNITED_STATES and o.session:

@@ -9,33 +9,39 @@ from __future__ import annotations
 from decimal import Decimal
 from math import isfinite
 
-_TEXTS: dict[float, str] = {}
 _MOST_TEXTS = 65_536  # some 10 MiB; emptied whole when full, because counting uses would cost more than it saves
-_EXACT_INT = 2.0**53
 
 
-def text(value: float) -> str:
-    """Return ``value`` in plain notation, without trailing zeros and never ``-0``.
+class _Texts(dict[float, str]):
+    def __missing__(self, value: float) -> str:
+        spelled = spell(value)
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
+        self[value] = spelled
+        return spelled
+
+
+text = _Texts().__getitem__
+"""Return a double in plain notation, without trailing zeros and never ``-0``.
+
+Raises:
+    ValueError: it is NaN or infinite, which no field of the bus can carry.
+"""
+
+
+def spell(value: float) -> str:
+    """Return the same as `text` of a value that hardly comes again, such as a turnover, and is not remembered.
 
     Raises:
-        ValueError: ``value`` is NaN or infinite, which no field of the bus can carry.
+        ValueError: as `text`.
     """
-    known = _TEXTS.get(value)
-    return known if known is not None else _spell(value)
-
-
-def _spell(value: float) -> str:
-    if not isfinite(value):
-        raise ValueError(f"{value} where a number belongs")
-    if value == int(value) and abs(value) < _EXACT_INT:
-        spelled = str(int(value))
-    else:
-        spelled = repr(value)
-        if "e" in spelled:
-            spelled = format(Decimal(spelled), "f")
-    if len(_TEXTS) >= _MOST_TEXTS:
-        _TEXTS.clear()
-    _TEXTS[value] = spelled
+    spelled = repr(value)
+    if spelled.endswith(".0"):
+        return spelled[:-2] if value else "0"
+    if "e" in spelled or "n" in spelled:  # nan, inf
+        if not isfinite(value):
+            raise ValueError(f"{value} where a number belongs")
+        return format(Decimal(spelled), "f")
     return spelled
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from msgspec.structs import replace
 from venuebus import CommandRejected, RetryableError, VenueContext
 from venuebus_schemas import Bar, Book, Quote, Reason
 
@@ -260,11 +261,10 @@ class Feed:
             key = (bar.symbol, bar.interval)
             before = self._bars.get(key)
             if before is not None and before.ts_open < bar.ts_open and not before.final:
-                before.final, before.ts_recv = True, now
-                self._ctx.publish(before)
+                # A copy: what was published is the bus's.
+                self._ctx.publish(replace(before, final=True, ts_recv=now))
             self._ctx.publish(bar)
-            # A copy: what was published is the bus's.
-            self._bars[key] = Bar(**{name: getattr(bar, name) for name in bar.__struct_fields__})
+            self._bars[key] = bar
 
 
 _NOTHING: frozenset[str] = frozenset()

@@ -7,6 +7,8 @@ from hashlib import sha1
 
 HEADER = struct.Struct("<2sIBBII20s8s")
 """Magic, protocol id, body format, version, serial, body length on the wire, SHA-1 of the plain body, reserved."""
+TOLD = struct.Struct("<2sIBxII20s8x")
+"""The same without version and reserved bytes, which say nothing."""
 SIZE = HEADER.size
 MAGIC = b"FT"
 PROTOBUF = 0

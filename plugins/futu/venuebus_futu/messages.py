@@ -60,6 +60,14 @@ PROTOCOLS: dict[int, Any] = {
 _RESPONSES: dict[int, Any] = {proto: message.Response for proto, message in PROTOCOLS.items()}
 _RESPONSES[ORDER_PUSH] = trade_pb2.OrderPush.Response
 _RESPONSES[BOOK] = _RESPONSES[BOOK_PUSH] = quote_pb2.BookLevels.Response
+_RESPONSES[BASIC_QUOTE_PUSH] = quote_pb2.QuotePush.Response
+_RESPONSES[BAR_PUSH] = quote_pb2.BarPush.Response
+_RESPONSES[TICKER_PUSH] = quote_pb2.TickerPush.Response
+# Methods as the classes have them: to find one at each message takes as long as its work does.
+_READ: dict[int, tuple[Any, Any]] = {proto: (kind.FromString, kind.HasField) for proto, kind in _RESPONSES.items()}
+# protobuf takes as long to look for required fields as to read the message. The converters of these pushes see by what
+# they read anyway that nothing is missing: what is neither 0 nor empty was there (see `require`).
+_CONVERTERS_LOOK = frozenset({ORDER_PUSH, BASIC_QUOTE_PUSH, BAR_PUSH, TICKER_PUSH, BOOK_PUSH})
 # The content of some answers has no fields at all; leaving it out says as much as sending it.
 _EMPTY = frozenset(
     proto
@@ -79,31 +87,43 @@ def response(received: Received) -> Any:
     """Return the ``Response`` of a push or an answer, with every required field present.
 
     protobuf itself reads a message that lacks required fields as if they were 0 or empty: account 0, simulated,
-    status "Unsubmitted". Such a message is refused whole.
+    status "Unsubmitted". Such a message is refused whole; most pushes by their converters (see `_CONVERTERS_LOOK`).
 
     Raises:
         Malformed: broken protobuf or JSON, a required field is missing, or the answer says "fine" and has no content.
     """
-    kind = _RESPONSES.get(received.proto)
-    if kind is None:
-        raise Malformed(f"protocol {received.proto} is not known")
+    proto = received.proto
+    if proto not in _READ:
+        raise Malformed(f"protocol {proto} is not known")
+    read, has = _READ[proto]
     if received.fmt == frame.PROTOBUF:
         try:
-            message = kind.FromString(received.body)
+            message = read(received.body)
         except DecodeError as error:
-            raise Malformed(f"protocol {received.proto}: {error}") from error
+            raise Malformed(f"protocol {proto}: {error}") from error
     elif received.fmt == frame.JSON:
-        message = _from_json(PROTOCOLS[received.proto].Response, received)
-        if not isinstance(message, kind):
-            message = kind.FromString(message.SerializePartialToString())
+        message = read(_from_json(PROTOCOLS[proto].Response, received).SerializePartialToString())
     else:
         raise Malformed(f"body format {received.fmt} is not known")
+    if proto in _CONVERTERS_LOOK and has(message, "s2c"):
+        return message
     if not message.IsInitialized():
         missing = ", ".join(message.FindInitializationErrors())
-        raise Malformed(f"protocol {received.proto}: required fields are missing: {missing}")
-    if not message.HasField("s2c") and message.retType == SUCCEED and received.proto not in _EMPTY:
-        raise Malformed(f"protocol {received.proto}: success without content")
+        raise Malformed(f"protocol {proto}: required fields are missing: {missing}")
+    if not has(message, "s2c") and message.retType == SUCCEED and proto not in _EMPTY:
+        raise Malformed(f"protocol {proto}: success without content")
     return message
+
+
+def require(message: Any) -> None:
+    """See that a message has every required field, after one of them read as 0 or empty.
+
+    Raises:
+        Malformed: it has not.
+    """
+    if not message.IsInitialized():
+        missing = ", ".join(message.FindInitializationErrors())
+        raise Malformed(f"{message.DESCRIPTOR.name}: required fields are missing: {missing}")
 
 
 def header(raw: bytes) -> Any:
@@ -116,8 +136,7 @@ def header(raw: bytes) -> Any:
         message: Any = trade_pb2.TrdHeader.FromString(raw)
     except DecodeError as error:
         raise Malformed(f"header: {error}") from error
-    if not message.IsInitialized():
-        raise Malformed("header: required fields are missing: " + ", ".join(message.FindInitializationErrors()))
+    require(message)
     return message
 
 

@@ -19,6 +19,8 @@ PUSHES = frozenset({1003, 2208, 2218, 3005, 3007, 3009, 3011, 3013, 3015, 3019, 
 MAX_BODY = 64 * 1024 * 1024  # the longest normal answers are lists of some MiB
 _SERIALS = 2**32
 _KEPT = 65_536  # of bytes that are no frame: enough to see what they are
+# Looked up once, since `receive` runs for every frame.
+_SIZE, _MAGIC, _unpack = frame.SIZE, frame.MAGIC, frame.TOLD.unpack_from
 
 
 class Message(msgspec.Struct, gc=False):
@@ -66,6 +68,7 @@ class Connection:
         self._max_body = max_body
         self._serial = first_serial - 1
         self._buffer = bytearray()
+        self._needed = frame.SIZE  # bytes from the start of the buffer on that are worth a look
 
     def next_serial(self) -> int:
         """Return the serial of the next request; increases for as long as a connection can live."""
@@ -90,26 +93,29 @@ class Connection:
             return received
         if self._buffer:
             self._buffer += data
-        buffer: bytes | bytearray = self._buffer or data
-        start, end, size = 0, len(buffer), frame.SIZE
-        while end - start >= size:
-            magic, proto, fmt, _, serial, length, digest, _ = frame.HEADER.unpack_from(buffer, start)
-            if magic != frame.MAGIC or length > self._max_body:
-                received.append(self._give_up(bytes(buffer[start : start + _KEPT]), magic, length))
+            if len(self._buffer) < self._needed:
                 return received
-            stop = start + size + length
+            data = bytes(self._buffer)  # once per frame that was cut, so that what is cut out of it is copied once only
+            self._buffer.clear()
+        start, end, plain = 0, len(data), self.cipher is None
+        self._needed = _SIZE
+        while end - start >= _SIZE:
+            magic, proto, fmt, serial, length, digest = _unpack(data, start)
+            if magic != _MAGIC or length > self._max_body:
+                received.append(self._give_up(data[start : start + _KEPT], magic, length))
+                return received
+            stop = start + _SIZE + length
             if stop > end:
+                self._needed = _SIZE + length
                 break
-            body = bytes(buffer[start + size : stop])
-            if proto in PUSHES and self.cipher is None and sha1(body).digest() == digest:
+            body = data[start + _SIZE : stop]
+            if plain and proto in PUSHES and sha1(body).digest() == digest:
                 received.append(Message(proto, fmt, serial, body))  # nearly all frames, so without a call more
             else:
-                received.append(self._take(proto, fmt, serial, digest, body, buffer, start))
+                received.append(self._take(proto, fmt, serial, digest, body, data[start:stop]))
             start = stop
-        if self._buffer:
-            del self._buffer[:start]
-        elif start < end:
-            self._buffer += buffer[start:]
+        if start < end:
+            self._buffer += data[start:] if start else data
         return received
 
     @property
@@ -117,19 +123,16 @@ class Connection:
         """Tell whether a frame has begun and not ended."""
         return bool(self._buffer)
 
-    def _take(
-        self, proto: int, fmt: int, serial: int, digest: bytes, body: bytes, buffer: bytes | bytearray, start: int
-    ) -> Message | Damaged:
-        stop = start + frame.SIZE + len(body)
+    def _take(self, proto: int, fmt: int, serial: int, digest: bytes, body: bytes, raw: bytes) -> Message | Damaged:
         token = None if proto in PUSHES else self.pending.pop((proto, serial), None)
         cipher = self._rsa if proto == INIT else self.cipher
         if cipher is not None:
             try:
                 body = cipher.decrypt(body)
             except Undecryptable as error:
-                return Damaged(proto, serial, bytes(buffer[start:stop]), str(error), token)
+                return Damaged(proto, serial, raw, str(error), token)
         if sha1(body).digest() != digest:
-            return Damaged(proto, serial, bytes(buffer[start:stop]), "the body's SHA-1 is not the header's", token)
+            return Damaged(proto, serial, raw, "the body's SHA-1 is not the header's", token)
         return Message(proto, fmt, serial, body, token)
 
     def _give_up(self, raw: bytes, magic: bytes, length: int) -> Garbage:

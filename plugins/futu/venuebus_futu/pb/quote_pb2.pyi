@@ -649,7 +649,7 @@ class BookLevels(_message.Message):
         SVRRECVTIMEASKTIMESTAMP_FIELD_NUMBER: _ClassVar[int]
         NAME_FIELD_NUMBER: _ClassVar[int]
         ORDERBOOKTYPE_FIELD_NUMBER: _ClassVar[int]
-        security: _common_pb2.Security
+        security: bytes
         orderBookAskList: _containers.RepeatedScalarFieldContainer[bytes]
         orderBookBidList: _containers.RepeatedScalarFieldContainer[bytes]
         svrRecvTimeBid: str
@@ -658,7 +658,7 @@ class BookLevels(_message.Message):
         svrRecvTimeAskTimestamp: float
         name: str
         orderBookType: int
-        def __init__(self, security: _Optional[_Union[_common_pb2.Security, _Mapping]] = ..., orderBookAskList: _Optional[_Iterable[bytes]] = ..., orderBookBidList: _Optional[_Iterable[bytes]] = ..., svrRecvTimeBid: _Optional[str] = ..., svrRecvTimeBidTimestamp: _Optional[float] = ..., svrRecvTimeAsk: _Optional[str] = ..., svrRecvTimeAskTimestamp: _Optional[float] = ..., name: _Optional[str] = ..., orderBookType: _Optional[int] = ...) -> None: ...
+        def __init__(self, security: _Optional[bytes] = ..., orderBookAskList: _Optional[_Iterable[bytes]] = ..., orderBookBidList: _Optional[_Iterable[bytes]] = ..., svrRecvTimeBid: _Optional[str] = ..., svrRecvTimeBidTimestamp: _Optional[float] = ..., svrRecvTimeAsk: _Optional[str] = ..., svrRecvTimeAskTimestamp: _Optional[float] = ..., name: _Optional[str] = ..., orderBookType: _Optional[int] = ...) -> None: ...
     class Response(_message.Message):
         __slots__ = ("retType", "retMsg", "errCode", "s2c")
         RETTYPE_FIELD_NUMBER: _ClassVar[int]
@@ -670,6 +670,191 @@ class BookLevels(_message.Message):
         errCode: int
         s2c: BookLevels.S2C
         def __init__(self, retType: _Optional[int] = ..., retMsg: _Optional[str] = ..., errCode: _Optional[int] = ..., s2c: _Optional[_Union[BookLevels.S2C, _Mapping]] = ...) -> None: ...
+    def __init__(self) -> None: ...
+
+class TickerPush(_message.Message):
+    __slots__ = ()
+    class Ticker(_message.Message):
+        __slots__ = ("time", "sequence", "dir", "price", "volume", "turnover", "recvTime", "type", "typeSign", "pushDataType", "timestamp", "hpVolume")
+        TIME_FIELD_NUMBER: _ClassVar[int]
+        SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+        DIR_FIELD_NUMBER: _ClassVar[int]
+        PRICE_FIELD_NUMBER: _ClassVar[int]
+        VOLUME_FIELD_NUMBER: _ClassVar[int]
+        TURNOVER_FIELD_NUMBER: _ClassVar[int]
+        RECVTIME_FIELD_NUMBER: _ClassVar[int]
+        TYPE_FIELD_NUMBER: _ClassVar[int]
+        TYPESIGN_FIELD_NUMBER: _ClassVar[int]
+        PUSHDATATYPE_FIELD_NUMBER: _ClassVar[int]
+        TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+        HPVOLUME_FIELD_NUMBER: _ClassVar[int]
+        time: str
+        sequence: int
+        dir: int
+        price: float
+        volume: int
+        turnover: float
+        recvTime: float
+        type: int
+        typeSign: int
+        pushDataType: int
+        timestamp: float
+        hpVolume: float
+        def __init__(self, time: _Optional[str] = ..., sequence: _Optional[int] = ..., dir: _Optional[int] = ..., price: _Optional[float] = ..., volume: _Optional[int] = ..., turnover: _Optional[float] = ..., recvTime: _Optional[float] = ..., type: _Optional[int] = ..., typeSign: _Optional[int] = ..., pushDataType: _Optional[int] = ..., timestamp: _Optional[float] = ..., hpVolume: _Optional[float] = ...) -> None: ...
+    class S2C(_message.Message):
+        __slots__ = ("security", "tickerList", "name")
+        SECURITY_FIELD_NUMBER: _ClassVar[int]
+        TICKERLIST_FIELD_NUMBER: _ClassVar[int]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        security: bytes
+        tickerList: _containers.RepeatedCompositeFieldContainer[TickerPush.Ticker]
+        name: str
+        def __init__(self, security: _Optional[bytes] = ..., tickerList: _Optional[_Iterable[_Union[TickerPush.Ticker, _Mapping]]] = ..., name: _Optional[str] = ...) -> None: ...
+    class Response(_message.Message):
+        __slots__ = ("retType", "retMsg", "errCode", "s2c")
+        RETTYPE_FIELD_NUMBER: _ClassVar[int]
+        RETMSG_FIELD_NUMBER: _ClassVar[int]
+        ERRCODE_FIELD_NUMBER: _ClassVar[int]
+        S2C_FIELD_NUMBER: _ClassVar[int]
+        retType: int
+        retMsg: str
+        errCode: int
+        s2c: TickerPush.S2C
+        def __init__(self, retType: _Optional[int] = ..., retMsg: _Optional[str] = ..., errCode: _Optional[int] = ..., s2c: _Optional[_Union[TickerPush.S2C, _Mapping]] = ...) -> None: ...
+    def __init__(self) -> None: ...
+
+class BarPush(_message.Message):
+    __slots__ = ()
+    class KLine(_message.Message):
+        __slots__ = ("time", "isBlank", "highPrice", "openPrice", "lowPrice", "closePrice", "lastClosePrice", "volume", "turnover", "turnoverRate", "pe", "changeRate", "timestamp", "hpVolume")
+        TIME_FIELD_NUMBER: _ClassVar[int]
+        ISBLANK_FIELD_NUMBER: _ClassVar[int]
+        HIGHPRICE_FIELD_NUMBER: _ClassVar[int]
+        OPENPRICE_FIELD_NUMBER: _ClassVar[int]
+        LOWPRICE_FIELD_NUMBER: _ClassVar[int]
+        CLOSEPRICE_FIELD_NUMBER: _ClassVar[int]
+        LASTCLOSEPRICE_FIELD_NUMBER: _ClassVar[int]
+        VOLUME_FIELD_NUMBER: _ClassVar[int]
+        TURNOVER_FIELD_NUMBER: _ClassVar[int]
+        TURNOVERRATE_FIELD_NUMBER: _ClassVar[int]
+        PE_FIELD_NUMBER: _ClassVar[int]
+        CHANGERATE_FIELD_NUMBER: _ClassVar[int]
+        TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+        HPVOLUME_FIELD_NUMBER: _ClassVar[int]
+        time: str
+        isBlank: bool
+        highPrice: float
+        openPrice: float
+        lowPrice: float
+        closePrice: float
+        lastClosePrice: float
+        volume: int
+        turnover: float
+        turnoverRate: float
+        pe: float
+        changeRate: float
+        timestamp: float
+        hpVolume: float
+        def __init__(self, time: _Optional[str] = ..., isBlank: _Optional[bool] = ..., highPrice: _Optional[float] = ..., openPrice: _Optional[float] = ..., lowPrice: _Optional[float] = ..., closePrice: _Optional[float] = ..., lastClosePrice: _Optional[float] = ..., volume: _Optional[int] = ..., turnover: _Optional[float] = ..., turnoverRate: _Optional[float] = ..., pe: _Optional[float] = ..., changeRate: _Optional[float] = ..., timestamp: _Optional[float] = ..., hpVolume: _Optional[float] = ...) -> None: ...
+    class S2C(_message.Message):
+        __slots__ = ("rehabType", "klType", "security", "klList", "name")
+        REHABTYPE_FIELD_NUMBER: _ClassVar[int]
+        KLTYPE_FIELD_NUMBER: _ClassVar[int]
+        SECURITY_FIELD_NUMBER: _ClassVar[int]
+        KLLIST_FIELD_NUMBER: _ClassVar[int]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        rehabType: int
+        klType: int
+        security: bytes
+        klList: _containers.RepeatedCompositeFieldContainer[BarPush.KLine]
+        name: str
+        def __init__(self, rehabType: _Optional[int] = ..., klType: _Optional[int] = ..., security: _Optional[bytes] = ..., klList: _Optional[_Iterable[_Union[BarPush.KLine, _Mapping]]] = ..., name: _Optional[str] = ...) -> None: ...
+    class Response(_message.Message):
+        __slots__ = ("retType", "retMsg", "errCode", "s2c")
+        RETTYPE_FIELD_NUMBER: _ClassVar[int]
+        RETMSG_FIELD_NUMBER: _ClassVar[int]
+        ERRCODE_FIELD_NUMBER: _ClassVar[int]
+        S2C_FIELD_NUMBER: _ClassVar[int]
+        retType: int
+        retMsg: str
+        errCode: int
+        s2c: BarPush.S2C
+        def __init__(self, retType: _Optional[int] = ..., retMsg: _Optional[str] = ..., errCode: _Optional[int] = ..., s2c: _Optional[_Union[BarPush.S2C, _Mapping]] = ...) -> None: ...
+    def __init__(self) -> None: ...
+
+class QuotePush(_message.Message):
+    __slots__ = ()
+    class BasicQot(_message.Message):
+        __slots__ = ("security", "isSuspended", "listTime", "priceSpread", "updateTime", "highPrice", "openPrice", "lowPrice", "curPrice", "lastClosePrice", "volume", "turnover", "turnoverRate", "amplitude", "darkStatus", "optionExData", "listTimestamp", "updateTimestamp", "preMarket", "afterMarket", "secStatus", "futureExData", "warrantExData", "name", "overnight", "hpVolume")
+        SECURITY_FIELD_NUMBER: _ClassVar[int]
+        ISSUSPENDED_FIELD_NUMBER: _ClassVar[int]
+        LISTTIME_FIELD_NUMBER: _ClassVar[int]
+        PRICESPREAD_FIELD_NUMBER: _ClassVar[int]
+        UPDATETIME_FIELD_NUMBER: _ClassVar[int]
+        HIGHPRICE_FIELD_NUMBER: _ClassVar[int]
+        OPENPRICE_FIELD_NUMBER: _ClassVar[int]
+        LOWPRICE_FIELD_NUMBER: _ClassVar[int]
+        CURPRICE_FIELD_NUMBER: _ClassVar[int]
+        LASTCLOSEPRICE_FIELD_NUMBER: _ClassVar[int]
+        VOLUME_FIELD_NUMBER: _ClassVar[int]
+        TURNOVER_FIELD_NUMBER: _ClassVar[int]
+        TURNOVERRATE_FIELD_NUMBER: _ClassVar[int]
+        AMPLITUDE_FIELD_NUMBER: _ClassVar[int]
+        DARKSTATUS_FIELD_NUMBER: _ClassVar[int]
+        OPTIONEXDATA_FIELD_NUMBER: _ClassVar[int]
+        LISTTIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+        UPDATETIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+        PREMARKET_FIELD_NUMBER: _ClassVar[int]
+        AFTERMARKET_FIELD_NUMBER: _ClassVar[int]
+        SECSTATUS_FIELD_NUMBER: _ClassVar[int]
+        FUTUREEXDATA_FIELD_NUMBER: _ClassVar[int]
+        WARRANTEXDATA_FIELD_NUMBER: _ClassVar[int]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        OVERNIGHT_FIELD_NUMBER: _ClassVar[int]
+        HPVOLUME_FIELD_NUMBER: _ClassVar[int]
+        security: bytes
+        isSuspended: bool
+        listTime: str
+        priceSpread: float
+        updateTime: str
+        highPrice: float
+        openPrice: float
+        lowPrice: float
+        curPrice: float
+        lastClosePrice: float
+        volume: int
+        turnover: float
+        turnoverRate: float
+        amplitude: float
+        darkStatus: int
+        optionExData: bytes
+        listTimestamp: float
+        updateTimestamp: float
+        preMarket: bytes
+        afterMarket: bytes
+        secStatus: int
+        futureExData: bytes
+        warrantExData: bytes
+        name: str
+        overnight: bytes
+        hpVolume: float
+        def __init__(self, security: _Optional[bytes] = ..., isSuspended: _Optional[bool] = ..., listTime: _Optional[str] = ..., priceSpread: _Optional[float] = ..., updateTime: _Optional[str] = ..., highPrice: _Optional[float] = ..., openPrice: _Optional[float] = ..., lowPrice: _Optional[float] = ..., curPrice: _Optional[float] = ..., lastClosePrice: _Optional[float] = ..., volume: _Optional[int] = ..., turnover: _Optional[float] = ..., turnoverRate: _Optional[float] = ..., amplitude: _Optional[float] = ..., darkStatus: _Optional[int] = ..., optionExData: _Optional[bytes] = ..., listTimestamp: _Optional[float] = ..., updateTimestamp: _Optional[float] = ..., preMarket: _Optional[bytes] = ..., afterMarket: _Optional[bytes] = ..., secStatus: _Optional[int] = ..., futureExData: _Optional[bytes] = ..., warrantExData: _Optional[bytes] = ..., name: _Optional[str] = ..., overnight: _Optional[bytes] = ..., hpVolume: _Optional[float] = ...) -> None: ...
+    class S2C(_message.Message):
+        __slots__ = ("basicQotList",)
+        BASICQOTLIST_FIELD_NUMBER: _ClassVar[int]
+        basicQotList: _containers.RepeatedCompositeFieldContainer[QuotePush.BasicQot]
+        def __init__(self, basicQotList: _Optional[_Iterable[_Union[QuotePush.BasicQot, _Mapping]]] = ...) -> None: ...
+    class Response(_message.Message):
+        __slots__ = ("retType", "retMsg", "errCode", "s2c")
+        RETTYPE_FIELD_NUMBER: _ClassVar[int]
+        RETMSG_FIELD_NUMBER: _ClassVar[int]
+        ERRCODE_FIELD_NUMBER: _ClassVar[int]
+        S2C_FIELD_NUMBER: _ClassVar[int]
+        retType: int
+        retMsg: str
+        errCode: int
+        s2c: QuotePush.S2C
+        def __init__(self, retType: _Optional[int] = ..., retMsg: _Optional[str] = ..., errCode: _Optional[int] = ..., s2c: _Optional[_Union[QuotePush.S2C, _Mapping]] = ...) -> None: ...
     def __init__(self) -> None: ...
 
 class GetStaticInfo(_message.Message):
