@@ -23,7 +23,7 @@ PATIENCE = 10.0  # seconds in which at least one more event must have come
 
 async def ledger(world: World, *, quick: bool) -> list[Row]:
     """Orders placed elsewhere, each pushed once: rate until the last is stored, and what the bridge needs for each."""
-    count, turns = (4_000, 2) if quick else (20_000, 5)
+    count, turns = (4_000, 2) if quick else (15_000, 3)
     rates: list[float] = []
     costs: list[float] = []
     async with opends() as source:

@@ -96,7 +96,7 @@ def _type(data: str) -> Any:
 
 async def throughput(world: World, *, quick: bool) -> list[Row]:
     """Pushes as fast as they are taken, relay and bridge in turns."""
-    count, turns = (5_000, 2) if quick else (30_000, 7)
+    count, turns = (5_000, 2) if quick else (20_000, 5)
     rows: list[Row] = []
     async with Feeds.open(world) as feeds:
         for kind in KINDS:
@@ -123,7 +123,7 @@ def _rates(kind: str, count: int, pairs: list[dict[str, Run]]) -> list[Row]:
 
 async def latency(world: World, *, quick: bool) -> list[Row]:
     """Pushes at 2,000 a second: what the bridge adds to the relay's latency."""
-    count, turns = (1_000, 1) if quick else (2_000, 3)
+    count, turns = (1_000, 1) if quick else (2_000, 2)
     rows: list[Row] = []
     async with Feeds.open(world) as feeds:
         for kind in KINDS:

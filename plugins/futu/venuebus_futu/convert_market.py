@@ -64,14 +64,16 @@ def book(s2c: Any, ts_recv: int, symbol: str | None = None) -> Book | None:
     """
     if s2c.orderBookType == _ODD_BOOK:
         return None
-    bids, asks = _side(s2c.orderBookBidList), _side(s2c.orderBookAskList)
+    # Lists first: protobuf's own container makes every step of an iteration a look-up, half a side's cost in all.
+    bids, asks = [*map(_level, s2c.orderBookBidList[:])], [*map(_level, s2c.orderBookAskList[:])]
+    bid_time, ask_time, depth = s2c.svrRecvTimeBidTimestamp, s2c.svrRecvTimeAskTimestamp, len(bids)
     return Book(
         symbol=symbol or symbol_of(s2c),
         ts_recv=ts_recv,
-        ts_venue=_newest(s2c),
+        ts_venue=epoch_ns(bid_time if bid_time > ask_time else ask_time),
         bids=bids,
         asks=asks,
-        depth=max(len(bids), len(asks)),
+        depth=depth if depth > len(asks) else len(asks),
     )
 
 
@@ -88,10 +90,11 @@ def quote(s2c: Any, ts_recv: int, symbol: str | None = None) -> Quote | None:
     bids, asks = s2c.orderBookBidList, s2c.orderBookAskList
     bid, bid_size = _level(bids[0]) if bids else _NO_LEVEL
     ask, ask_size = _level(asks[0]) if asks else _NO_LEVEL
+    bid_time, ask_time = s2c.svrRecvTimeBidTimestamp, s2c.svrRecvTimeAskTimestamp
     return Quote(
         symbol=symbol or symbol_of(s2c),
         ts_recv=ts_recv,
-        ts_venue=_newest(s2c),
+        ts_venue=epoch_ns(bid_time if bid_time > ask_time else ask_time),
         bid=bid,
         bid_size=bid_size,
         ask=ask,
@@ -111,7 +114,7 @@ def trades(s2c: Any, ts_recv: int, *, regular_only: bool) -> tuple[list[Trade], 
     symbol, zone = _security(s2c.security)
     found: list[Trade] = []
     skipped = 0
-    for t in s2c.tickerList:
+    for t in s2c.tickerList[:]:
         time, sequence, direction, price, volume = t.time, t.sequence, t.dir, t.price, t.volume
         if not (time and sequence and direction and price and volume and t.turnover):
             messages.require(t)
@@ -184,7 +187,7 @@ def bars(s2c: Any, ts_recv: int) -> list[Bar]:
     if interval is None:
         raise ValueError(f"bar type {s2c.klType} is not known")
     found = []
-    for k in s2c.klList:
+    for k in s2c.klList[:]:
         time, blank = k.time, k.isBlank
         if blank or not time:
             messages.require(k)
@@ -262,11 +265,6 @@ def symbol_of(s2c: Any) -> str:
     return _security(s2c.security)[0]
 
 
-def _side(raws: Any) -> list[Level]:
-    # A list first: protobuf's own container makes every step of an iteration a look-up, half a side's cost in all.
-    return list(map(_level, raws[:]))
-
-
 def _parsed(kind: Any, raw: bytes, what: str) -> Any:
     try:
         message = kind.FromString(raw)
@@ -277,15 +275,11 @@ def _parsed(kind: Any, raw: bytes, what: str) -> Any:
     return message
 
 
-def _newest(s2c: Any) -> int | None:
-    return epoch_ns(max(s2c.svrRecvTimeBidTimestamp, s2c.svrRecvTimeAskTimestamp))
-
-
 def _more(q: Any) -> dict[str, str] | None:
-    name = q.name
+    name, before, after, night = q.name, q.preMarket, q.afterMarket, q.overnight
     extra = {"name": word(name)} if name else {}
-    for field, raw in (("preMarket", q.preMarket), ("afterMarket", q.afterMarket), ("overnight", q.overnight)):
-        if raw:
+    if before or after or night:
+        for field, raw in (("preMarket", before), ("afterMarket", after), ("overnight", night)):
             session = _parsed(quote_pb2.PreAfterMarketData, raw, field)
             if session.HasField("price"):
                 extra[field] = text(session.price)

@@ -27,15 +27,21 @@ _REJECTED, _CANCELED = OrderStatus.REJECTED, OrderStatus.CANCELED
 _UNKNOWN_STATUS, _UNKNOWN_TYPE, _UNKNOWN_SIDE = OrderStatus.UNKNOWN, OrderType.UNKNOWN, Side.UNKNOWN
 _UNITED_STATES, _GTD, _SELL = 2, 3, names.SELL
 _ABSENT = float("-inf")  # what our messages give for a number that OpenD did not send
+_STATUSES = {
+    number: (
+        names.STATUSES.get(number, OrderStatus.UNKNOWN),
+        names.STATUSES.get(number) in FINAL_STATUSES,
+        names.STATUS_NAMES.get(number) or str(number),
+    )
+    for number in names.STATUSES.keys() | names.STATUS_NAMES.keys()
+}
+"""Number → status, whether it is final, the venue's own name."""
 _is_ours = OURS.match
-_FINAL = tuple(FINAL_STATUSES)  # in a tuple it is found by identity; a set asks each time for a hash made in Python
-_STATUSES = names.STATUSES
 _SIDES = names.SIDES
 _ORDER_TYPES = names.ORDER_TYPES
 _PRICED = names.PRICED
 _TRIGGERED = names.TRIGGERED
 _TIMES_IN_FORCE = names.TIMES_IN_FORCE
-_STATUS_NAMES = names.STATUS_NAMES
 _CURRENCIES = names.CURRENCIES
 _UNAMBIGUOUS_ORDER_TYPES = names.UNAMBIGUOUS_ORDER_TYPES
 
@@ -86,7 +92,7 @@ def order(o: Any, header: Any, book: Book, ts_recv: int, known: Known | None = N
             if before is None:
                 raise Untellable(f"order {venue_order_id}: market {header.trdMarket} does not tell what {code} is")
             symbol = before.symbol
-    status = _STATUSES.get(number, _UNKNOWN_STATUS)
+    status, final, status_name = _STATUSES.get(number) or (_UNKNOWN_STATUS, False, str(number))
     quantity = text(amount) if amount else None  # orders by amount carry no quantity; 0 is not one
     filled = _filled(status, quantity, before, venue_order_id) if fill_quantity == _ABSENT else text(fill_quantity)
     if filled != "0" and (status is _REJECTED or status is _CANCELED):
@@ -109,12 +115,12 @@ def order(o: Any, header: Any, book: Book, ts_recv: int, known: Known | None = N
         status=status,
         quantity=quantity,
         filled_quantity=filled,
-        leaves_quantity="0" if status in _FINAL else None if quantity is None else rest(quantity, filled),
+        leaves_quantity="0" if final else None if quantity is None else rest(quantity, filled),
         price=text(price) if kind in _PRICED and price != _ABSENT else None,
         time_in_force=_TIMES_IN_FORCE.get(tif),
         venue_order_id=venue_order_id,
         venue_order_ids=ids,
-        venue_status=_STATUS_NAMES.get(number) or str(number),
+        venue_status=status_name,
     )
     told_order.ts_created = created
     if remark and _is_ours(remark):

@@ -248,7 +248,7 @@ class Feed:
 
     def on_tickers(self, s2c: Any, now: int) -> None:
         """Publish the statistics of a basic-quote push."""
-        for q in s2c.basicQotList:
+        for q in s2c.basicQotList[:]:  # a list, as protobuf's own container is slow to walk
             ticker = convert_market.ticker(q, now)
             if "ticker" in self._wanted.get(ticker.symbol, _NOTHING):
                 self._ctx.publish(ticker)
