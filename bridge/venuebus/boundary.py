@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -32,8 +34,11 @@ def _mentions(annotation: object) -> bool:
     return any(_mentions(part) for part in typing.get_args(annotation) if part is not type(None))
 
 
+_is_decimal_text = lru_cache(maxsize=16_384)(is_decimal_text)  # prices and quantities repeat; some 2 MiB
+
+
 def _number(value: Any) -> str | None:
-    if type(value) is str and len(value) <= MAX_NUMBER and is_decimal_text(value):
+    if type(value) is str and len(value) <= MAX_NUMBER and _is_decimal_text(value):
         return None
     return f"must be decimal text in plain notation, not {_shown(value)}"
 
@@ -62,11 +67,11 @@ def _truth(value: Any) -> str | None:
 def _texts(value: Any) -> str | None:
     if not isinstance(value, dict) or len(value) > MAX_PARTS:
         return f"must be a dict of at most {MAX_PARTS} texts, not {_shown(value)}"
-    parts = [part for item in value.items() for part in item]
-    wrong = next((part for part in parts if not isinstance(part, str)), None)
-    if wrong is not None:
+    try:
+        size = len("".join([*value, *value.values()]))  # looks at all of them, in one step
+    except TypeError:
+        wrong = next(part for item in value.items() for part in item if not isinstance(part, str))
         return f"must hold nothing but text, not {_shown(wrong)}"
-    size = sum(map(len, parts))
     return None if size <= MAX_EXTRA else f"has {size} characters, {MAX_EXTRA} at most"
 
 
@@ -125,7 +130,7 @@ def _bare(declared: types.Type) -> types.Type:
     return declared
 
 
-def _checks_of(kind: type[Event]) -> tuple[tuple[str, Check, bool], ...]:
+def _checks_of(kind: type[Event]) -> tuple[tuple[tuple[str, Check, bool], ...], Callable[[Event], Any]]:
     info = types.type_info(kind)
     assert isinstance(info, types.StructType)
     declared = {field.name: field for field in info.fields}
@@ -134,10 +139,11 @@ def _checks_of(kind: type[Event]) -> tuple[tuple[str, Check, bool], ...]:
         check = _check_of(field.name, field.type, declared[field.name].type)
         if check is not None:
             found.append((field.name, check, field.default is None))
-    return tuple(found)
+    return tuple(found), attrgetter(*(name for name, _, _ in found))
 
 
 _FIELDS = {kind: _checks_of(kind) for kind in EVENT_TYPES.values()}
+"""Each event's fields with their checks and whether they may be ``None``, and what reads them all at once."""
 
 
 def check_event(event: Event) -> None:
@@ -146,11 +152,11 @@ def check_event(event: Event) -> None:
     Raises:
         ValueError: naming the field and what stands in it.
     """
-    fields = _FIELDS.get(event.__class__)
-    if fields is None:
+    known = _FIELDS.get(event.__class__)
+    if known is None:
         raise ValueError(f"{type(event).__name__} is none of the schemas' events")
-    for name, check, optional in fields:
-        value = getattr(event, name)
+    fields, read = known
+    for (name, check, optional), value in zip(fields, read(event), strict=True):
         if value is None and optional:
             continue
         wrong = check(value)

@@ -98,11 +98,9 @@ class Account:
         Raises:
             ValueError: as `publish`.
         """
-        if isinstance(event, Order):
-            check_event(event)
-            if self._recall.takes(event):
-                return
-        self.publish(event)
+        check_event(event)
+        if not isinstance(event, Order) or not self._recall.takes(event):
+            self._take(event, reconciled=False)
 
     def publish(self, event: AccountEvent, *, reconciled: bool = False) -> bool:
         """Put one event of the venue on the bus; return whether it was news.
@@ -111,6 +109,9 @@ class Account:
             ValueError: an event that names nothing (an order without any id, an unknown kind), or a bad number.
         """
         check_event(event)
+        return self._take(event, reconciled=reconciled)
+
+    def _take(self, event: AccountEvent, *, reconciled: bool) -> bool:
         kind = str(event.__struct_config__.tag)
         self.heard[kind] = self.heard.get(kind, 0) + 1
         if isinstance(event, Order):
