@@ -40,7 +40,7 @@ PARTS: dict[str, Measure] = {
     "cryptofeed": peers.cryptofeed,
     "vnpy": peers.vnpy,
 }
-PLUGINS = ("futu/bench/calls.py", "futu/bench/market.py", "futu/bench/account.py", "futu/bench/pushes.py",
+PLUGINS = ("futu/bench/calls.py", "futu/bench/market.py", "futu/bench/account.py", "futu/bench/sdk.py",
            "ctp/bench/ticks.py", "pingpongx/bench/deliveries.py")  # fmt: skip
 """Files below ``plugins`` whose ``PARTS`` are measured, too, where they are there and their plugin is installed."""
 LAST = OUT / "last.json"

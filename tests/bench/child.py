@@ -8,14 +8,14 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = 256 * 1024 * 1024  # an answer may hold a stamp per message
 Action = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
-async def serve(actions: dict[str, Action]) -> None:
+async def serve(actions: dict[str, Action], answers: TextIO = sys.stdout) -> None:
     """Answer until stdin is closed, which is also what happens when the parent dies."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=LINE)
@@ -23,8 +23,8 @@ async def serve(actions: dict[str, Action]) -> None:
     while line := await reader.readline():
         request = json.loads(line)
         answer = await actions[request.pop("do")](request)
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
 
 
 class Child:

@@ -32,9 +32,9 @@ async def ledger(world: World, *, quick: bool) -> list[Row]:
             await source.ask("clients", what="order", count=1)
             stream = world.bus.jetstream()
             for turn in range(turns + 1):
-                before, cpu = await _stored(stream), cpu_seconds(bridge.pid)
+                before, cpu = await stored(stream), cpu_seconds(bridge.pid)
                 flood = await source.ask("flood", what="order", count=count)
-                await _reached(stream, before + count)
+                await reached(stream, before + count)
                 seconds = (time.time_ns() - flood["started_ns"]) / 1e9
                 if turn:
                     rates.append(count / seconds)
@@ -45,18 +45,19 @@ async def ledger(world: World, *, quick: bool) -> list[Row]:
     ]
 
 
-async def _stored(stream: JetStreamContext) -> int:
+async def stored(stream: JetStreamContext) -> int:
+    """Return how many messages are on the account stream."""
     return (await stream.stream_info("VB_ACCT")).state.messages
 
 
-async def _reached(stream: JetStreamContext, wanted: int) -> None:
+async def reached(stream: JetStreamContext, wanted: int) -> None:
     """Wait until that many messages are stored.
 
     Raises:
         RuntimeError: no more came for `PATIENCE` seconds: the venue or the bridge has stopped.
     """
     seen, since = -1, time.monotonic()
-    while (now := await _stored(stream)) < wanted:
+    while (now := await stored(stream)) < wanted:
         if now != seen:
             seen, since = now, time.monotonic()
         elif time.monotonic() - since > PATIENCE:
