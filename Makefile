@@ -65,8 +65,14 @@ docs: $(VENV)/.docs ## The site in site/, strictly: a link or a name that leads 
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
+# What draws plots.
+$(VENV)/.bench: $(VENV)/.dev
+	@echo "installing what draws the bench's plots …"
+	@$(PIP) install -q -c constraints.txt --group bench
+	@touch $@
+
 .PHONY: bench
-bench: $(VENV)/.dev ## Speed and memory beside a plain relay, as a table and JSON
+bench: $(VENV)/.bench ## Speed and memory beside a plain relay, as a table and JSON
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 # Each in an environment of its own: their requirements contradict one another's and ours. vnpy's gateway needs a tenth

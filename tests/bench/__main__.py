@@ -12,12 +12,12 @@ from pathlib import Path
 
 import nats.errors
 
-from . import bus, isolation, market, memory, micro, orders, scale, soak, start
+from . import bus, closing, documentation, isolation, market, memory, micro, orders, scale, soak, start
 from .child import ROOT
 from .peers import feeds as peers
 from .peers import nats_py
 from .peers.home import NotInstalled
-from .report import Plot, Report, Row, write_documentation
+from .report import Plot, Report, Row
 from .world import OUT, Sync, World
 
 Measure = Callable[..., Awaitable[Sequence[Row | Plot]]]
@@ -93,6 +93,17 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+def keep(report: Report, file: Path) -> None:
+    """Write the JSON, and into the history what goes where it goes by itself."""
+    files = [file]
+    if file == LAST:
+        files.append(HISTORY / time.strftime("%Y%m%dT%H%M%SZ.json", time.gmtime(report.started)))
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(report.json())
+    say(f"\n{report.seconds:.0f} s; JSON in {file}")
+
+
 def main() -> int:
     """Return 0 if everything could be measured, whatever the numbers are."""
     parts = PARTS | parts_of_plugins()
@@ -100,20 +111,19 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer turns, smaller numbers: to see that it runs")
     parser.add_argument("--only", action="append", choices=sorted(parts), help="this part; may be repeated")
     parser.add_argument("--json", type=Path, default=LAST, help="where the JSON goes (%(default)s)")
-    parser.add_argument("--docs", action="store_true", help="write the tables into docs/performance.md, too")
+    parser.add_argument("--docs", action="store_true", help="write tables and plots into docs/performance.md, too")
+    parser.add_argument("--compare", action="store_true", help="print what has changed since the last such run, too")
     arguments = parser.parse_args()
     wanted = {name: parts[name] for name in arguments.only or parts}
     report = asyncio.run(measure(wanted, quick=arguments.quick))
-    sys.stdout.write(report.table() + "\n")
-    files = [arguments.json]
-    if arguments.json == LAST:
-        files.append(HISTORY / time.strftime("%Y%m%dT%H%M%SZ.json", time.gmtime(report.started)))
-    for file in files:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(report.json())
-    say(f"\n{report.seconds:.0f} s; JSON in {arguments.json}")
+    sys.stdout.write(f"{report.table()}\n\n{closing.summary(report)}\n")
+    if arguments.compare:
+        before = closing.last_run(HISTORY, report)
+        change = "no earlier run to compare with" if before is None else closing.changes(before, report)
+        sys.stdout.write(f"\n{change}\n")
+    keep(report, arguments.json)
     if arguments.docs:
-        write_documentation(ROOT / "docs" / "performance.md", report)
+        documentation.write(ROOT / "docs" / "performance.md", report)
     return 1 if report.failed else 0
 
 

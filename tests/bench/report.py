@@ -7,7 +7,6 @@ import platform
 import statistics
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -110,31 +109,19 @@ class Report(msgspec.Struct, kw_only=True):
             lines.append("  " + "  ".join(texts).rstrip())
         return "\n".join(lines)
 
-    def markdown(self) -> str:
-        """Return the same for the documentation, a table per group."""
+    def markdown(self, images: dict[str, list[str]]) -> str:
+        """Return the same for the documentation: a table per group, then that group's ``images``."""
         lines: list[str] = []
         group = ""
         for row in self.rows:
             if row.group != group:
+                lines += images.get(group, [])
                 group = row.group
                 lines += ["", f"### {group}", "", "| | value | unit | beside | ratio | target | |",
                           "|---|--:|---|--:|--:|--:|---|"]  # fmt: skip
             lines.append("| " + " | ".join(_cells(row)) + " |")
+        lines += images.get(group, [])
         return "\n".join(lines).strip() + "\n"
-
-
-def write_documentation(file: Path, report: Report) -> None:
-    """Put the report's tables between the two marks of ``file``."""
-    begin, end = "<!-- begin: written by make bench -->", "<!-- end -->"
-    text = file.read_text(encoding="utf-8")
-    head, _, rest = text.partition(begin)
-    tail = rest.partition(end)[2]
-    day = time.strftime("%Y-%m-%d", time.gmtime(report.started))
-    about = (
-        f"One run of {report.seconds:.0f} s on {day}, Python {report.python}, {report.cpus} CPUs shared with other "
-        f"work (load {report.load:.1f} at its start)."
-    )
-    file.write_text(f"{head}{begin}\n{about}\n\n{report.markdown()}{end}{tail}", encoding="utf-8")
 
 
 def percentile(values: Iterable[float], share: float) -> float:
@@ -151,17 +138,18 @@ def median(values: Iterable[float]) -> float:
 def _cells(row: Row) -> tuple[str, ...]:
     sign = "≥" if row.more else "≤"
     return (
-        row.name + (f" ({row.note})" if row.note else ""), _short(row.value), row.unit, _beside(row),
-        "" if row.ratio is None else f"{row.ratio:.2f}", "" if row.target is None else f"{sign} {_short(row.target)}",
+        row.name + (f" ({row.note})" if row.note else ""), brief(row.value), row.unit, _beside(row),
+        "" if row.ratio is None else f"{row.ratio:.2f}", "" if row.target is None else f"{sign} {brief(row.target)}",
         row.mark,
     )  # fmt: skip
 
 
 def _beside(row: Row) -> str:
-    return "" if row.beside is None else f"{_short(row.beside)} {row.against}"
+    return "" if row.beside is None else f"{brief(row.beside)} {row.against}"
 
 
-def _short(value: Any) -> str:
+def brief(value: Any) -> str:
+    """Return a number with about three digits, nothing for ``None``."""
     if value is None:
         return ""
     if abs(value) >= 1000:

@@ -26,6 +26,8 @@ def test_the_bench_measures_bridge_and_relay_in_one_run(tmp_path: Path) -> None:
         assert rows[f"{kind}: decode"]["value"] > 0
         assert kind in done.stdout
     assert report["quick"]
+    judged = sum("target" in row for row in report["rows"])
+    assert f" of {judged} targets met" in done.stdout
 
 
 def test_parts_of_plugins_are_measured_too(tmp_path: Path) -> None:
