@@ -56,8 +56,9 @@ class MarketFeed:
                         self._publish(self.instruments[symbol])
             else:
                 self.wanted[kind].update(symbols)
+        kept = self.wanted["book"] | self.wanted["book_delta"]
         for symbol in symbols:
-            if symbol in self.wanted["book"] | self.wanted["book_delta"] and symbol not in self.books:
+            if symbol in kept and symbol not in self.books:
                 self.books[symbol] = OrderBook(symbol)
 
     def unwant(self, symbols: Iterable[str], kinds: Iterable[str]) -> None:
@@ -65,8 +66,9 @@ class MarketFeed:
         for kind in kinds:
             if kind in self.wanted:
                 self.wanted[kind].difference_update(symbols)
+        kept = self.wanted["book"] | self.wanted["book_delta"]
         for symbol in symbols:
-            if symbol not in self.wanted["book"] | self.wanted["book_delta"]:
+            if symbol not in kept:
                 self.books.pop(symbol, None)
 
     # --- frames ---------------------------------------------------------------------------------------------
