@@ -12,7 +12,9 @@ from pathlib import Path
 
 import nats.errors
 
-from . import bus, closing, documentation, isolation, market, memory, micro, orders, scale, soak, start
+from . import (
+    bus, closing, documentation, growth, isolation, market, memory, micro, open_orders, orders, scale, soak, start,
+)  # fmt: skip
 from .child import ROOT
 from .peers import feeds as peers
 from .peers import nats_py
@@ -31,6 +33,9 @@ PARTS: dict[str, Measure] = {
     "flood": memory.flood,
     "start": start.times,
     "start-embedded": start.embedded,
+    "venues": growth.by_venues,
+    "symbols": growth.by_symbols,
+    "open-orders": open_orders.memory,
     "isolation": isolation.costs,
     "scale": scale.processes,
     "soak": soak.short,
