@@ -13,8 +13,20 @@ from pathlib import Path
 import nats.errors
 
 from . import (
-    bus, closing, documentation, growth, isolation, market, memory, micro, open_orders, orders, scale, soak, start,
-)  # fmt: skip
+    bus,
+    closing,
+    documentation,
+    growth,
+    isolation,
+    market,
+    memory,
+    micro,
+    open_orders,
+    orders,
+    scale,
+    soak,
+    start,
+)
 from .child import ROOT
 from .peers import feeds as peers
 from .peers import nats_py
