@@ -17,7 +17,7 @@ import gc
 import statistics
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -74,6 +74,19 @@ def read_baseline() -> dict[str, Costs]:
 
 def _read() -> dict[str, dict[str, Costs]]:
     return msgspec.json.decode(BASELINE.read_bytes(), type=dict[str, dict[str, Costs]])
+
+
+def shown(written: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a baseline as JSON with a kind in each line, sorted, so that two changes of two kinds are merged."""
+    groups = []
+    for group, kinds in sorted(written.items()):
+        lines = [f"{_json(name)}: {_json(found)}" for name, found in sorted(kinds.items())]
+        groups.append(f"{_json(group)}: {{\n" + ",\n".join(lines) + "\n}")
+    return "{\n" + ",\n".join(groups) + "\n}\n"
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _walk(sample: Sample, call: Call) -> dict[str, list[float]]:
@@ -170,7 +183,7 @@ def main() -> int:
             sys.stdout.write(f"{name:18} {sentence}\n")
     if arguments.write:
         written = (_read() if BASELINE.exists() else {}) | {python(): found}
-        BASELINE.write_bytes(msgspec.json.format(msgspec.json.encode(written), indent=1) + b"\n")
+        BASELINE.write_text(shown(written), encoding="utf-8")
         sys.stdout.write(f"written to {BASELINE} for {python()}\n")
     return int(differ and not arguments.write)
 
