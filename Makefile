@@ -90,6 +90,10 @@ $(VENV)/peers/%/.done: tests/bench/peers/%.txt | $(BIN)/python
 bench-soak: $(VENV)/.dev ## Ten minutes of 5,000 messages a second: memory must stay flat, nothing may be lost
 	@$(BIN)/python -m tests.bench.soak $(ARGS)
 
+.PHONY: guard
+guard: $(VENV)/.dev ## What a message of every kind costs, counted, beside the baseline (ARGS='--write btse' renews)
+	@$(BIN)/python -m tests.bench.guard $(ARGS)
+
 .PHONY: conformance
 conformance: $(VENV)/.dev ## Hold every plugin to the contract, and write the reports that they ship
 	@$(BIN)/pytest plugins/*/tests/test_*_contract.py --venuebus-report package $(ARGS)

@@ -1,6 +1,6 @@
 """What a message costs in numbers that do not depend on the machine, beside those that were committed.
 
-``python -m tests.bench.guard`` shows them; ``--write`` makes them the baseline (``tests/data/costs.json``), which is
+``python -m tests.bench.guard`` shows them; ``--write NAME …`` makes them the baseline (``tests/data/costs.json``):
 what to do when a change is meant to cost more, or made something cheaper that shall stay so.
 
 Per venue and kind of message, for decoding, converting and publishing (which stamps and encodes):
@@ -24,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from .samples import SAMPLES, Pipeline, Sample
+from .samples import MISSING, SAMPLES, Pipeline, Sample
 
 BASELINE = Path(__file__).parents[1] / "data" / "costs.json"
 RENEW = ".venv/bin/python -m tests.bench.guard --write"
@@ -170,22 +170,44 @@ def _bytes(function: Callable[[Any], Any], argument: Any) -> tuple[Any, float]:
 
 def main() -> int:
     """Show the costs; write them if asked to. Return 1 if they differ from the baseline and were not written."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.guard", description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help=f"make them the baseline ({BASELINE.name})")
-    arguments = parser.parse_args()
-    found = {sample.name: costs(sample) for sample in (make() for make in SAMPLES.values())}
+    arguments = _arguments()
+    for venue, why in MISSING.items():
+        sys.stdout.write(f"{venue}: left out, the plugin is not installed ({why})\n")
+    wanted = _wanted(arguments.write or arguments.only or [])
+    found = {name: costs(SAMPLES[name]()) for name in wanted}
     baseline, differ = read_baseline(), False
     for name, steps in found.items():
         for step, measures in steps.items():
-            sys.stdout.write(f"{name:18} {step:8} " + "  ".join(f"{k} {v:7g}" for k, v in measures.items()) + "\n")
+            sys.stdout.write(f"{name:24} {step:8} " + "  ".join(f"{k} {v:7g}" for k, v in measures.items()) + "\n")
         for sentence in differences(steps, baseline[name]) if name in baseline else ["not in the baseline"]:
             differ = True
-            sys.stdout.write(f"{name:18} {sentence}\n")
-    if arguments.write:
-        written = (_read() if BASELINE.exists() else {}) | {python(): found}
-        BASELINE.write_text(shown(written), encoding="utf-8")
-        sys.stdout.write(f"written to {BASELINE} for {python()}\n")
-    return int(differ and not arguments.write)
+            sys.stdout.write(f"{name:24} {sentence}\n")
+    if arguments.write is not None:
+        written = _read() if BASELINE.exists() else {}
+        kept = {name: cost for name, cost in baseline.items() if arguments.write or name.partition(" ")[0] in MISSING}
+        BASELINE.write_text(shown(written | {python(): kept | found}), encoding="utf-8")
+        sys.stdout.write(f"{len(found)} written to {BASELINE} for {python()}\n")
+    elif differ:
+        sys.stdout.write(f"if this is meant, renew the baseline: {RENEW} NAME …\n")
+    return int(differ and arguments.write is None)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.guard", description=__doc__.partition("\n")[0])
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--only", nargs="+", metavar="NAME", help='only these kinds ("btse quote") or venues (btse)')
+    what.add_argument(
+        "--write", nargs="*", metavar="NAME", help=f"make them the baseline ({BASELINE.name}), all where none is named"
+    )
+    return parser.parse_args()
+
+
+def _wanted(names: list[str]) -> list[str]:
+    """Return the samples that are meant by ``names``, kinds or venues; all for none."""
+    unknown = [name for name in names if not any(name in (each, each.partition(" ")[0]) for each in SAMPLES)]
+    if unknown:
+        raise SystemExit(f"no such kind: {', '.join(unknown)}; there are: {', '.join(sorted(SAMPLES))}")
+    return sorted(each for each in SAMPLES if not names or {each, each.partition(" ")[0]} & set(names))
 
 
 if __name__ == "__main__":

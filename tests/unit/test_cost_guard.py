@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 
 from tests.bench import guard
 from tests.bench.samples import MISSING, SAMPLES, Sample
+from tests.bench.samples.probe import PROBES
 
 BASELINE = guard.read_baseline()
 
@@ -27,9 +29,10 @@ def test_a_message_costs_what_the_baseline_says(name: str) -> None:
     if not BASELINE:
         pytest.skip(f"no costs are committed for {guard.python()}; to have them: {guard.RENEW}")
     found = guard.costs(sample_of(name))
-    assert name in BASELINE, f"{name} is new, add its costs: {guard.RENEW}"
+    assert name in BASELINE, f"{name} is new, add its costs: {guard.RENEW} '{name}'"
     wrong = guard.differences(found, BASELINE[name])
-    assert not wrong, f"{name}\n  " + "\n  ".join(wrong) + f"\nif this is meant, renew the baseline: {guard.RENEW}"
+    renew = f"if this is meant, renew the baseline: {guard.RENEW} '{name}'"
+    assert not wrong, "\n  ".join([name, *wrong]) + f"\n{renew}"
 
 
 def test_the_same_is_measured_twice() -> None:
@@ -49,6 +52,14 @@ def test_a_step_that_does_more_is_named_with_how_much_more() -> None:
     sentences = guard.differences(guard.costs(msgspec.structs.replace(sample, make=make)), before)
     assert {sentence.partition(":")[0] for sentence in sentences} == {"convert"}
     assert any("opcodes a message instead of" in sentence and "(+" in sentence for sentence in sentences)
+
+
+def test_work_that_only_c_does_shows_though_python_does_nothing_more() -> None:
+    before, grown = (guard.costs(PROBES[name]()) for name in ("probe", "probe grown"))
+    assert [grown[step]["opcodes"] for step in guard.STEPS] == [before[step]["opcodes"] for step in guard.STEPS]
+    assert [grown[step]["calls"] for step in guard.STEPS] == [before[step]["calls"] for step in guard.STEPS]
+    (sentence,) = guard.differences(grown, before)
+    assert re.fullmatch(r"decode: \d+ bytes a message instead of \d+ \(\+(1[5-9]|2[0-5])\.\d%\)", sentence)
 
 
 def test_a_copy_that_a_step_keeps_shows_in_its_bytes() -> None:

@@ -9,7 +9,7 @@ from .sample import NOW, Pipeline, Sample, Step
 
 __all__ = ["MISSING", "NOW", "SAMPLES", "Pipeline", "Sample", "Step"]
 
-VENUES = ("btse", "ctp", "futu")
+VENUES = ("btse", "ctp", "futu", "pingpongx")
 MISSING: dict[str, str] = {}
 """Venue → why it has no samples: its plugin is not installed."""
 

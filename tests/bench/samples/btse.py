@@ -1,4 +1,4 @@
-"""What BTSE sends: books, deltas, quotes and trades."""
+"""What BTSE sends: books, deltas, quotes and trades, orders and fills of the account."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from venuebus import Secret
 from venuebus.testing.fakes import RecordingContext
 from venuebus_btse import protocol
+from venuebus_btse.account import AccountFeed
 from venuebus_btse.config import BtseConfig
 from venuebus_btse.market import MarketFeed
 from venuebus_schemas import Event
@@ -75,10 +77,48 @@ def _btse_trades() -> list[str]:
     ]
 
 
+# --- the account ----------------------------------------------------------------------------------------------
+
+
+def _btse_private(kind: str) -> Sample:
+    def make(publish: Callable[[Event], None]) -> tuple[Step, Step]:
+        context = RecordingContext(BtseConfig(plugin="btse", api_key=Secret("key"), api_secret=Secret("secret")))
+        context.publish = publish  # type: ignore[method-assign,assignment]
+        feed = AccountFeed(context, "main")
+        handler: Callable[[Any, int], None] = feed.on_notices if kind == "order" else feed.on_fills
+        return protocol.read_spot, lambda message: handler(message.rows, NOW)
+
+    frame = _btse_notice if kind == "order" else _btse_fill
+    return Sample(name=f"btse {kind}", frames=[frame(number) for number in range(COUNT)], make=make)
+
+
+def _btse_notice(number: int) -> str:
+    row = {
+        "status": 2, "symbol": "BTC-USD", "orderType": 76, "price": 60000.5, "side": "BUY", "type": "limit",
+        "orderID": f"0c6d2ed6-0000-4a1a-9d44-{number:012}", "clOrderID": f"order-{number}", "triggerPrice": 0,
+        "timestamp": 1_795_253_672_640 + number, "avgFilledPrice": 0, "postOnly": False, "time_in_force": "GTC",
+        "originalOrderBaseSize": 0.5, "currentOrderBaseSize": 0.5, "totalFilledBaseSize": 0,
+        "remainingBaseSize": 0.5, "orderCurrency": "base", "stealth": 1, "deviation": 1,
+    }  # fmt: skip
+    return json.dumps({"topic": "notificationApiV3", "data": [row]}, separators=(",", ":"))
+
+
+def _btse_fill(number: int) -> str:
+    row = {
+        "tradeId": f"7f4c2ed6-0000-4a1a-9d44-{number:012}", "orderId": f"0c6d2ed6-0000-4a1a-9d44-{number:012}",
+        "clOrderId": f"order-{number}", "serialId": str(number + 1000), "symbol": "BTC-USD", "side": "BUY",
+        "orderType": 76, "type": 76, "price": "60000.5", "size": "0.25", "feeAmount": "7.5", "feeCurrency": "USD",
+        "base": "BTC", "quote": "USD", "maker": "true", "timestamp": 1_795_253_672_640 + number,
+    }  # fmt: skip
+    return json.dumps({"topic": "fills", "data": [row]}, separators=(",", ":"))
+
+
 SAMPLES: dict[str, Callable[[], Sample]] = {
     "btse book": lambda: _btse("book", _btse_books(moving=False)),
     "btse book_delta": lambda: _btse("book_delta", _btse_books(moving=False)),
     "btse book_delta moving": _btse_moving,
+    "btse fill": lambda: _btse_private("fill"),
+    "btse order": lambda: _btse_private("order"),
     "btse quote": lambda: _btse("quote", _btse_quotes()),
     "btse trade": lambda: _btse("trade", _btse_trades()),
 }

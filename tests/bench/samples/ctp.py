@@ -1,4 +1,4 @@
-"""What the gateway of CTP sends: ticks."""
+"""What the gateway of CTP sends: ticks, orders and trades of the account."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from venuebus import Secret
+from venuebus.testing.fakes import RecordingContext
+from venuebus_ctp.config import CtpConfig
+from venuebus_ctp.index import OrderIndex
 from venuebus_ctp.market import KINDS, TickConverter
-from venuebus_ctp.protocol import MdProtocol
+from venuebus_ctp.protocol import MdProtocol, TdProtocol
 from venuebus_schemas import Event
 
 from .sample import COUNT, NOW, Sample, Step
@@ -42,4 +46,58 @@ def _ctp_tick(number: int) -> bytes:
     return json.dumps({"MsgType": "RtnDepthMarketData", "DepthMarketData": row}).encode()
 
 
-SAMPLES: dict[str, Callable[[], Sample]] = {"ctp tick": _ctp}
+# --- the account ----------------------------------------------------------------------------------------------
+
+
+def _ctp_private(kind: str) -> Sample:
+    def make(publish: Callable[[Event], None]) -> tuple[Step, Step]:
+        config = CtpConfig(plugin="ctp", td_url="ws://127.0.0.1:1/td/", user_id="9", password=Secret("no"))
+        index = OrderIndex(RecordingContext(config), "main")
+        receive = TdProtocol().receive
+        if kind == "fill":  # a fill is told behind its order
+            for number in range(COUNT):
+                order: Any = receive(_ctp_order(number))
+                index.report(order.row, NOW)
+
+        def convert(report: Any) -> None:
+            event = index.report(report.row, NOW) if kind == "order" else index.trade(report.row, NOW)
+            if event is not None:
+                publish(event)
+
+        return receive, convert
+
+    frame = _ctp_order if kind == "order" else _ctp_trade
+    return Sample(name=f"ctp {kind}", frames=[frame(number) for number in range(COUNT)], make=make)
+
+
+def _ctp_order(number: int) -> bytes:
+    row = {
+        "BrokerID": "9999", "InvestorID": "9", "OrderRef": f"{number + 1:>12}", "UserID": "9", "OrderPriceType": "2",
+        "Direction": "0", "CombOffsetFlag": "0", "CombHedgeFlag": "1", "LimitPrice": 780.02,
+        "VolumeTotalOriginal": 3, "TimeCondition": "3", "GTDDate": "", "VolumeCondition": "1", "MinVolume": 0,
+        "ContingentCondition": "1", "StopPrice": 0.0, "ForceCloseReason": "0", "RequestID": 0, "OrderLocalID": "",
+        "ExchangeID": "SHFE", "ParticipantID": "9999", "ClientID": "99999", "TraderID": "9999cad",
+        "OrderSubmitStatus": "3", "TradingDay": "20260922", "SettlementID": 1, "OrderSysID": f"{number + 100:>12}",
+        "OrderStatus": "3", "OrderType": "0", "VolumeTraded": 0, "VolumeTotal": 3, "InsertDate": "20260922",
+        "InsertTime": "10:00:20", "UpdateTime": "", "CancelTime": "", "FrontID": 1, "SessionID": 77,
+        "StatusMsg": "未成交", "RelativeOrderSysID": "", "InstrumentID": "au2712", "ExchangeInstID": "au2712",
+    }  # fmt: skip
+    return json.dumps({"MsgType": "RtnOrder", "Order": row}).encode()
+
+
+def _ctp_trade(number: int) -> bytes:
+    row = {
+        "BrokerID": "9999", "InvestorID": "9", "OrderRef": f"{number + 1:>12}", "UserID": "9", "ExchangeID": "SHFE",
+        "TradeID": f"{number + 500:>12}", "Direction": "0", "OrderSysID": f"{number + 100:>12}", "OffsetFlag": "0",
+        "ParticipantID": "9999", "ClientID": "99999", "HedgeFlag": "1", "Price": 780.02, "Volume": 3,
+        "TradeDate": "20260922", "TradeTime": "10:00:21", "TraderID": "9999cad", "TradingDay": "20260922",
+        "SettlementID": 1, "SequenceNo": 1, "InstrumentID": "au2712", "ExchangeInstID": "au2712",
+    }  # fmt: skip
+    return json.dumps({"MsgType": "RtnTrade", "Trade": row}).encode()
+
+
+SAMPLES: dict[str, Callable[[], Sample]] = {
+    "ctp fill": lambda: _ctp_private("fill"),
+    "ctp order": lambda: _ctp_private("order"),
+    "ctp tick": _ctp,
+}
