@@ -19,6 +19,8 @@ def _found() -> dict[str, Callable[[], Sample]]:
     for venue in VENUES:
         try:
             samples |= importlib.import_module(f"{__name__}.{venue}").SAMPLES
+            if venue == "btse":
+                samples |= importlib.import_module(f"{__name__}.commands").SAMPLES
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != f"venuebus_{venue}":
                 raise
