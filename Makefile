@@ -94,6 +94,10 @@ bench-soak: $(VENV)/.dev ## Ten minutes of 5,000 messages a second: memory must 
 guard: $(VENV)/.dev ## What a message of every kind costs, counted, beside the baseline (ARGS='--write btse' renews)
 	@$(BIN)/python -m tests.bench.guard $(ARGS)
 
+.PHONY: guard-instructions
+guard-instructions: $(VENV)/.dev ## The same in the processor's instructions, where valgrind is (ARGS='--only btse')
+	@$(BIN)/python -m tests.bench.instructions $(ARGS)
+
 .PHONY: conformance
 conformance: $(VENV)/.dev ## Hold every plugin to the contract, and write the reports that they ship
 	@$(BIN)/pytest plugins/*/tests/test_*_contract.py --venuebus-report package $(ARGS)

@@ -173,8 +173,8 @@ def main() -> int:
     arguments = _arguments()
     for venue, why in MISSING.items():
         sys.stdout.write(f"{venue}: left out, the plugin is not installed ({why})\n")
-    wanted = _wanted(arguments.write or arguments.only or [])
-    found = {name: costs(SAMPLES[name]()) for name in wanted}
+    names = wanted(arguments.write or arguments.only or [])
+    found = {name: costs(SAMPLES[name]()) for name in names}
     baseline, differ = read_baseline(), False
     for name, steps in found.items():
         for step, measures in steps.items():
@@ -202,7 +202,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _wanted(names: list[str]) -> list[str]:
+def wanted(names: list[str]) -> list[str]:
     """Return the samples that are meant by ``names``, kinds or venues; all for none."""
     unknown = [name for name in names if not any(name in (each, each.partition(" ")[0]) for each in SAMPLES)]
     if unknown:
