@@ -46,6 +46,8 @@ def costs(sample: Sample) -> Costs:
     _walk(sample, _plainly)  # fills the caches that live longer than a message
     found: Costs = {step: {} for step in STEPS}
     for measure, call in (("opcodes", _opcodes), ("calls", _calls), ("bytes", _bytes)):
+        if measure == "bytes":
+            gc.collect()  # empties the interpreter's free lists: what ran before must not lend its memory
         for step, values in _walk(sample, call).items():
             middle = statistics.median(values) if measure == "bytes" else statistics.fmean(values)
             found[step][measure] = round(middle, 1)
