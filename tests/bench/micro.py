@@ -89,8 +89,12 @@ def _convert(kind: str, publish: Callable[[Event], None] = lambda event: None) -
 
 
 def _encode(kind: str) -> Receive:
-    outbox = MarketOutbox(_Nobody(), Subjects(), "btse", max_events=1_000_000)
-    return _convert(kind, outbox.publish)
+    return _convert(kind, undrained("btse").publish)
+
+
+def undrained(venue: str) -> MarketOutbox:
+    """Return an outbox that stamps, encodes and keeps: the last step of a message before NATS."""
+    return MarketOutbox(_Nobody(), Subjects(), venue, max_events=1_000_000)
 
 
 _STEPS: dict[str, Callable[[str], Receive]] = {

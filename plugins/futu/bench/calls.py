@@ -8,19 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from venuebus.outbox import MarketOutbox
-from venuebus.testing.fakes import RecordingContext
+from venuebus.testing import RecordingContext
 from venuebus_futu import convert_orders, messages
 from venuebus_futu.config import FutuConfig
 from venuebus_futu.feed import Feed
 from venuebus_futu.protocol import Connection
-from venuebus_schemas import Event, Subjects, encode
+from venuebus_schemas import Event, encode
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[2]), str(HERE)]
 
 from opend_frames import PUSHES, SYMBOL  # noqa: E402
 
+from tests.bench.micro import undrained  # noqa: E402
 from tests.bench.report import Row  # noqa: E402
 from tests.bench.world import World  # noqa: E402
 
@@ -66,8 +66,7 @@ def _converting(kind: str, publish: Publish | None = None) -> Step:
 def _encoding(kind: str) -> Step:
     if kind in ("order", "fill"):
         return _converting(kind, encode)
-    outbox = MarketOutbox(_Nobody(), Subjects(), "futu", max_events=2 * COUNT)
-    return _converting(kind, outbox.publish)
+    return _converting(kind, undrained("futu").publish)
 
 
 def _market(kind: str, publish: Publish) -> Step:
@@ -102,13 +101,6 @@ _STEPS: dict[str, Callable[[str], Step]] = {
     "frame, decode, convert": _converting,
     "frame, decode, convert, encode": _encoding,
 }
-
-
-class _Nobody:
-    is_congested = False
-
-    async def publish_all(self, messages: Any) -> None:
-        """Never called: nobody drains."""
 
 
 PARTS = {"futu-conversion": conversion}

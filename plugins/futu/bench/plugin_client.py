@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from venuebus import collector
-from venuebus.secret import Secret
+from venuebus import Secret, collector
 from venuebus.testing import RecordingContext
 from venuebus_futu.config import FutuConfig
 from venuebus_futu.session import FutuSession
