@@ -1,4 +1,4 @@
-"""What an open order costs in memory, and whether it is given back."""
+"""What an open order costs in memory."""
 
 from __future__ import annotations
 
