@@ -68,16 +68,17 @@ docs: $(VENV)/.docs ## The site in site/, strictly: a link or a name that leads 
 # What draws plots.
 $(VENV)/.bench: $(VENV)/.dev
 	@echo "installing what draws the bench's plots …"
-	@$(PIP) install -q -c constraints.txt --group bench
+	@$(PIP) install -q -c constraints.txt -e '.[bench]'
 	@touch $@
 
 .PHONY: bench
-bench: $(VENV)/.bench ## Speed and memory beside a plain relay, as a table and JSON
+bench: $(VENV)/.bench ## Speed and memory beside a plain relay and other programs, as a table and JSON (PEERS= for none)
+	@$(MAKE) -k --no-print-directory bench-peers || echo "what could not be installed is left out"
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 # Each in an environment of its own: their requirements contradict one another's and ours. vnpy's gateway needs a tenth
 # of what vnpy asks for (its windows are a gigabyte), so there the pins are all there is.
-PEERS := cryptofeed futu-api vnpy-btse
+PEERS ?= cryptofeed futu-api vnpy-btse
 .PHONY: bench-peers
 bench-peers: $(PEERS:%=$(VENV)/peers/%/.done) ## Install what the bench measures beside the bridge: cryptofeed, futu-api, vnpy
 $(VENV)/peers/%/.done: tests/bench/peers/%.txt | $(BIN)/python
