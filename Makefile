@@ -12,6 +12,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SHORT := sed -un -e 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p' -e 's/^Building editable for \([^ ]*\).*/  building \1/p'
 CODE := bridge schemas plugins tests docs/recipes docs/site_pages.py
 .DEFAULT_GOAL := help
+# The tests start some two hundred programs: each would compile all sources again, a quarter of a second.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## What there is
