@@ -41,9 +41,11 @@ $(VENV)/.dev: $(VENV)/.run
 demo: $(VENV)/.run ## Everything at once with simulated venues, live in the terminal
 	@$(BIN)/venuebus demo || test $$? -eq 130
 
+# Most tests wait for something, so two run beside each other, each worker with a nats-server of its own.
+JOBS ?= 2
 .PHONY: test
-test: $(VENV)/.dev ## All tests but the slow ones, against real servers on loopback
-	@$(BIN)/pytest -m 'not slow' $(ARGS)
+test: $(VENV)/.dev ## All tests but the slow ones, against real servers on loopback (JOBS=0: one after the other)
+	@$(BIN)/pytest -m 'not slow' -n $(JOBS) --dist worksteal $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## Style, and the import directions
