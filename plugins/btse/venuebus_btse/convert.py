@@ -61,7 +61,7 @@ def trade(row: TradeRow, now: int) -> Trade:
     Raises:
         Malformed: price or size is no sane number above 0.
     """
-    text = (b"%b,%b" % (row.price, row.size)).decode("ascii", "replace")  # no number is made of what needs none
+    text = b",".join((row.price, row.size)).decode()  # no number is made of what needs none
     if ABOVE_ZERO_LIST(text) and text.count(",") == 1:
         price, _, size = text.partition(",")
     else:
