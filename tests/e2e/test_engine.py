@@ -11,6 +11,7 @@ import pytest
 import structlog
 from nats.js.errors import APIError
 from venuebus import CommandRejected
+from venuebus.orders import execution
 from venuebus_schemas import (
     AnyCommand,
     Balance,
@@ -217,12 +218,18 @@ async def test_a_command_id_that_names_another_order_is_not_good_for_one(bench: 
     assert bench.statuses("d8") == ["pending_new", "new"]
 
 
-async def test_a_command_id_that_names_something_else_is_good_for_an_order(bench: Bench) -> None:
+@pytest.mark.parametrize("settled", [execution.SETTLED_MS, -(10**12)], ids=["looked up", "by the claim"])
+async def test_a_command_id_that_names_something_else_is_good_for_an_order(
+    bench: Bench, settled: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution, "SETTLED_MS", settled)
     bench.venue.set("state", "balances", [Balance(currency="USD", total="100")])
     await bench.bridge()
     await bench.until(lambda: bench.of("balance"))
-    await bench.submit("USD")
-    await bench.result("USD", ("accepted", None, None))
+    with structlog.testing.capture_logs() as lines:
+        await bench.submit("USD")
+        await bench.result("USD", ("accepted", None, None))
+    assert "command failed inside the bridge" not in [line["event"] for line in lines]  # and came again later
     assert bench.statuses("USD") == ["pending_new", "new"]
 
 

@@ -9,6 +9,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+from nats.aio.msg import Msg
 from venuebus.app import Bridge
 from venuebus_schemas import Balance, Fill, Order, OrderStatus, OrderType, Position, PositionSide, Side
 
@@ -52,6 +54,32 @@ async def test_a_claim_left_open_is_unknown_after_a_restart_and_settled_by_askin
     assert bench.results("k2")[1] == ("rejected", "timeout", "query")
     assert bench.statuses("k1") == ["pending_new", "unknown", "new"]
     assert (bench.venue.count("k1"), bench.venue.count("k2")) == (1, 1)
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["too late", "in time"])
+async def test_a_command_that_comes_again_to_another_bridge_shows_nothing_to_anybody(bench: Bench, late: bool) -> None:
+    bridge = await bench.bridge()
+    expires_at = time.time_ns() + (1 if late else 60) * 1_000_000_000
+    await bench.submit("again", expires_at=expires_at)
+    await bench.result("again", ("accepted", None, None))
+    await bench.stop(bridge)
+    # Not from the stream, as elsewhere: a core subscriber also sees what the stream refuses.
+    told: list[str] = []
+
+    async def heard(message: Msg) -> None:
+        told.append(message.subject.removeprefix(f"{bench.prefix}.v1.acct.toy.main."))
+
+    await bench.client.subscribe(f"{bench.prefix}.v1.acct.toy.main.*.again", cb=heard)
+    await bench.client.subscribe(f"{bench.prefix}.v1.acct.toy.main.*.after", cb=heard)
+    await bench.client.jetstream().delete_consumer(f"{bench.prefix.upper()}_CMD", "bridge_toy")
+    if late:
+        await asyncio.sleep(max(0.0, (expires_at - time.time_ns()) / 1e9))
+    await bench.bridge()
+    await bench.submit("after")  # behind the one that comes again
+    await bench.result("after", ("accepted", None, None))
+    await bench.until(lambda: "result.after" in told)
+    assert [event for event in told if not event.startswith("claim.") and event.endswith("again")] == []
+    assert bench.venue.count("again") == 1
 
 
 async def test_a_restart_publishes_nothing_that_the_bus_knows(bench: Bench) -> None:

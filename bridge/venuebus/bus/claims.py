@@ -88,14 +88,14 @@ class Claims:
     # --- what a claim is ------------------------------------------------------------------------------------
 
     async def claim(
-        self, claim: Claim, events: list[Entry], *, urgent: bool, unused: bool, traceparent: str | None
+        self, claim: Claim, events: list[Entry], *, urgent: bool, unused: bool, at_once: bool, traceparent: str | None
     ) -> None:
         """Write ``claim`` and ``events``; see `Ledger.claim`."""
         body = msgspec.json.encode(claim)
         subject = self._subjects.claim(self._venue, self._account, claim.command_id)
         first = Entry(subject, body, f"claim-{self._account}-{claim.command_id}-{claim.nonce}", "claim", traceparent)
         rest = events or [Entry(subject, body, f"{first.msg_id}-fence", "claim", traceparent)]
-        write = _Write(first, expected=0, then=rest[0] if self.pipelined else None)
+        write = _Write(first, expected=0, then=rest[0] if self.pipelined and at_once else None)
         if unused:
             write.unused = self._subjects.account(self._venue, self._account, "*", claim.command_id)
         if await self._be_first(write, claim, urgent):

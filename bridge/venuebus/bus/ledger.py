@@ -151,6 +151,7 @@ class Ledger:
         *,
         urgent: bool = False,
         unused: bool = False,
+        at_once: bool = True,
         traceparent: str | None = None,
     ) -> None:
         """Write ``claim``, and the events that go with it (kind, key, event, message id) behind it.
@@ -158,7 +159,9 @@ class Ledger:
         ``urgent`` claims (cancels) stand before the others that wait. When this returns, nobody else can have claimed
         the command, and this bridge owned the account. A claim whose second write is refused is left behind unsent;
         whoever owns the account finds it and asks the venue. With ``unused`` it is stored only if no event of the
-        account has the command's id as its key, which is what makes the id good as a client order id.
+        account has the command's id as its key, which is what makes the id good as a client order id. Where it may well
+        be claimed already, the events must not be under way with it (``at_once``): the stream would refuse them, but
+        core subscribers see what it refuses.
 
         Raises:
             AlreadyClaimed: somebody has. NotUnused: nobody has, but an event has this key. Fenced: the account is
@@ -171,7 +174,7 @@ class Ledger:
             )
             for kind, key, event, mid in events
         ]  # fmt: skip
-        await self._claims.claim(claim, entries, urgent=urgent, unused=unused, traceparent=traceparent)
+        await self._claims.claim(claim, entries, urgent=urgent, unused=unused, at_once=at_once, traceparent=traceparent)
 
     async def reclaim(self, claim: Claim) -> None:
         """Write a further attempt of a command that this bridge has claimed (its keys may have changed).

@@ -32,6 +32,7 @@ from .steps import CommandMeter, call_venue, can_execute, can_prepare, write_cla
 log = structlog.get_logger("venuebus.orders")
 
 PATIENCE = 15.0  # seconds a command without an expiry waits for the venue before it is refused
+SETTLED_MS = 5_000  # after the lease was taken; the clock that stamps commands is NATS's, so not at once
 SLOW_LANE = frozenset({Verb.SUBMIT, Verb.AMEND})  # verbs that wait for their turn; cancels do not
 
 
@@ -300,11 +301,16 @@ class Execution:
 
 
 def _is_new(job: Job, account: Account) -> bool:
-    """Tell whether nothing here speaks against a submit being the first of its id, which is its command's id, too."""
+    """Tell whether nothing speaks against a submit being the first of its id, which is its command's id, too.
+
+    What was published before this bridge owned the account may have been claimed by another: its order is looked up, so
+    that core subscribers are not shown a ``pending_new`` of an old order, which the stream refuses.
+    """
     return (
         job.client_order_id == job.command_id
         and job.delivery is not None
         and job.delivery.is_first
+        and job.delivery.ts_published > (account.epoch + SETTLED_MS) * 1_000_000
         and job.command_id not in account.open_claims
         and job.command_id not in account.ended
         and account.tracker.find(client_order_id=job.client_order_id) is None

@@ -167,7 +167,9 @@ class Outcomes:
             job.trace.result(ResultStatus.REJECTED, error.reason, None)
         traceparent = None if job.trace is None else job.trace.traceparent
         try:
-            await account.ledger.claim(claim, [("result", job.command_id, result, mid)], traceparent=traceparent)
+            # A command that comes again too late is refused here, too, and may have been sent long ago.
+            events = [("result", job.command_id, result, mid)]
+            await account.ledger.claim(claim, events, at_once=False, traceparent=traceparent)
         except (BusUnavailable, Fenced, AlreadyClaimed):
             account.unstamp("result", job.command_id)
             raise
