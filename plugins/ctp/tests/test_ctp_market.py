@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import msgspec
 import pytest
+from venuebus_ctp.cleaning import DBL_MAX_TEXT, shrink
 from venuebus_ctp.market import TickConverter, exchange_of, to_contract, to_instrument
 from venuebus_ctp.messages import Depth, InstrumentRow
 from venuebus_ctp.protocol import MdProtocol
 from venuebus_ctp.simulator.rows import DBL_MAX, DENORMAL
-from venuebus_schemas import Book, InstrumentKind, Quote, Right, Ticker, encode
+from venuebus_schemas import Book, InstrumentKind, Quote, Right, Ticker
 
 NOW = 1_731_073_200_000_000_000 + 500_000_000  # 2024-11-08 21:40:00.5 +08:00
 ALL = frozenset({"quote", "ticker", "book"})
@@ -229,52 +229,20 @@ def test_rubbish_in_a_contracts_numbers_is_absent() -> None:
     assert (made.tradable, made.strike, made.tick_size, made.kind) == (None, None, None, InstrumentKind.FUTURE)
 
 
-def _cost(raw: bytes, rounds: int = 3000) -> float:
-    md, made = MdProtocol(), converter()
-    best = float("inf")
-    for _ in range(5):
-        start = time.thread_time()  # CPU time: what others do on this machine does not count
-        for _ in range(rounds // 5):
-            event = md.receive(raw)
-            assert isinstance(event, Depth)
-            made.convert(event, NOW)
-        best = min(best, (time.thread_time() - start) / (rounds // 5))
-    return best * 1e6
-
-
-def test_decoding_and_converting_a_tick_stays_below_25_microseconds_also_with_thirteen_dbl_max() -> None:
-    """The best of five runs, so that a busy machine does not fail it; a dirty message may cost five times that."""
-    full = {
-        **TICK,
-        "CurrDelta": 0.5,
-        "PreDelta": 0.0,
-        "AveragePrice": 615000.0,
-        "ExchangeInstID": "",
-        "ClosePrice": 0.0,
-    }
+def test_thirteen_dbl_max_in_a_tick_are_gone_before_it_is_decoded_and_absent_afterwards() -> None:
+    """Decoding one takes 11 µs; how long a tick takes is for `make bench` to say, what it costs for `make guard`."""
+    ugly = {**TICK, "BandingUpperPrice": DENORMAL, "BandingLowerPrice": DENORMAL}
     for side, sign in (("Bid", -1), ("Ask", 1)):
         for n in range(1, 6):
-            full[f"{side}Price{n}"], full[f"{side}Volume{n}"] = 615.0 + sign * n * 0.02, n
-    ugly = dict(full)
+            ugly[f"{side}Price{n}"], ugly[f"{side}Volume{n}"] = 615.0 + sign * n * 0.02, n
     names = [f"{side}Price{n}" for side in ("Bid", "Ask") for n in range(2, 6)]
     for name in [*names, "ClosePrice", "SettlementPrice", "CurrDelta", "PreDelta", "AveragePrice"]:
         ugly[name] = DBL_MAX
-    ugly.update(BandingUpperPrice=DENORMAL, BandingLowerPrice=DENORMAL)
-    frames = [json.dumps({"MsgType": "RtnDepthMarketData", "DepthMarketData": row}).encode() for row in (full, ugly)]
-    assert _cost(frames[0]) < 25
-    assert _cost(frames[1]) < 25
-    assert _cost(frames[0].replace(b'"ExchangeInstID": ""', b'"ExchangeInstID": "\\udcb0"')) < 125
-
-
-def test_two_thousand_contracts_need_little_memory() -> None:
-    import tracemalloc
-
-    symbols = [f"au{n:04d}" for n in range(2000)]
-    tracemalloc.start()
-    made = converter(*symbols)
-    for number, symbol in enumerate(symbols):
-        for event in made.convert(depth(InstrumentID=symbol, LastPrice=600 + number / 50), NOW):
-            encode(event)
-    used = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    assert used < 20_000_000
+    frame = json.dumps({"MsgType": "RtnDepthMarketData", "DepthMarketData": ugly}).encode()
+    assert frame.count(DBL_MAX_TEXT) == 13
+    assert shrink(frame).count(DBL_MAX_TEXT) == 0
+    tick = MdProtocol().receive(frame)
+    assert isinstance(tick, Depth)
+    assert (tick.BidPrice2, tick.SettlementPrice) == (None, None)
+    (book,) = [event for event in converter().convert(tick, NOW) if isinstance(event, Book)]
+    assert (book.bids, book.asks) == ([("614.98", "1")], [("615.02", "1")])
